@@ -1,0 +1,26 @@
+//go:build !headrace_noasm
+
+package pick
+
+import (
+	"github.com/headrace/headrace/kernels/bits"
+	"github.com/headrace/headrace/kernels/cpu"
+)
+
+// sparse: where fewer than one row of sparse is kept, walking the set bits is faster than compressing every vector.
+const sparse = 12
+
+func filter8(dst, src []uint64, keep []uint64) int {
+	words := len(src) / 64
+	level := cpu.Now()
+	if words == 0 || len(dst) < 64 || level == cpu.Go || bits.Count(keep)*sparse < len(src) {
+		return filterGo(dst, src, keep)
+	}
+	var done, n int
+	if level == cpu.AVX512 {
+		done, n = filter8AVX512(&dst[0], len(dst), &src[0], &keep[0], words)
+	} else {
+		done, n = filter8AVX2(&dst[0], len(dst), &src[0], &keep[0], words)
+	}
+	return n + filterGo(dst[n:], src[64*done:], keep[done:])
+}
