@@ -1,0 +1,382 @@
+package evaluate
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/canon"
+	"github.com/headrace/headrace/operators/model"
+)
+
+// rows are all rows of an evaluation, packed: ranks need every score, so that the state grows with the rows. As a multiset of rows
+// it does not depend on how they came, and what is finished from it does not either.
+type rows struct {
+	target  model.Target
+	weight  string      // the column, "" for none
+	flags   []uint8     // binary: bit 0 is the label, bit m+1 what model m predicts
+	y       []float64   // regression: the label
+	w       []float64   // nil without weights
+	scores  [][]float64 // of each model, p or pred; NaN where there is none
+	missing []int64     // of each model, rows without a score
+	slices  []slice
+}
+
+// slice is a column that metrics are given by.
+type slice struct {
+	column string
+	values hash.Table // a 1 and the value as text, or nothing for null
+	codes  []int32
+}
+
+func (r *rows) binary() bool { return r.target.Task.Kind == operators.Binary }
+
+func (r *rows) len() int { return max(len(r.flags), len(r.y)) }
+
+func (r *rows) weightAt(i uint32) float64 {
+	if r.w == nil {
+		return 1
+	}
+	return r.w[i]
+}
+
+// count is how many rows an order lists, and at the k-th of them; nil lists all in the order of their coming.
+func (r *rows) count(order []uint32) int {
+	if order == nil {
+		return r.len()
+	}
+	return len(order)
+}
+
+func at(order []uint32, k int) uint32 {
+	if order == nil {
+		return uint32(k)
+	}
+	return order[k]
+}
+
+// Add takes the label, the weight if there is one, the slices, and for each model its scores.
+func (r *rows) Add(c *batch.Ctx, b batch.Batch) error {
+	y, err := r.target.Values(c, &b.Cols[0])
+	if err != nil {
+		return err
+	}
+	cols := b.Cols[1:]
+	if r.weight != "" {
+		w, err := model.Weights(c, r.weight, &cols[0], false)
+		if err != nil {
+			return err
+		}
+		r.w, cols = append(r.w, w...), cols[1:]
+	}
+	for k := range r.slices {
+		if err := r.slices[k].add(&cols[k]); err != nil {
+			return err
+		}
+	}
+	cols = cols[len(r.slices):]
+	from := r.len()
+	if r.binary() {
+		for _, v := range y {
+			r.flags = append(r.flags, uint8(v))
+		}
+	} else {
+		r.y = append(r.y, y...)
+	}
+	for m := range r.scores {
+		s := c.Floats(cols[0])
+		at := len(r.scores[m])
+		r.scores[m] = append(r.scores[m], s...)
+		var pred *batch.Column
+		if cols = cols[1:]; r.binary() {
+			pred, cols = &cols[0], cols[1:]
+		}
+		for i := range s {
+			if s[i] != s[i] || pred != nil && pred.Null(i) {
+				r.scores[m][at+i] = math.NaN() // one NaN, so that equal rows are equal bytes
+				r.missing[m]++
+			} else if pred != nil && pred.Bit(i) {
+				r.flags[from+i] |= 2 << m
+			}
+		}
+	}
+	return nil
+}
+
+// add takes the values of a column.
+func (s *slice) add(col *batch.Column) error {
+	if !sliceable(col.Type) {
+		return model.DataError("slices: column %q is %s, which has no values to slice by", s.column, col.Type)
+	}
+	var buf []byte
+	insert := func(c *batch.Column, i int) int32 {
+		buf = append(buf[:0], 1)
+		switch {
+		case c.Type.Text():
+			buf = append(buf, c.Text(i)...)
+		case c.Type.Integer() && c.Type.Width() == 4:
+			buf = strconv.AppendInt(buf, int64(c.Int32s()[i]), 10)
+		case c.Type.Integer():
+			buf = strconv.AppendInt(buf, c.Int64s()[i], 10)
+		default:
+			buf = append(buf, operators.FormatValue(c, i)...)
+		}
+		return s.values.Insert(buf)
+	}
+	var dict []int32 // the codes of a dictionary's values, -1 for those that no row has had yet
+	if col.Dict != nil {
+		dict = slices.Repeat([]int32{-1}, col.Dict.N)
+	}
+	for i := range col.N {
+		switch {
+		case col.Null(i):
+			s.codes = append(s.codes, s.values.Insert(nil))
+		case dict != nil:
+			d := col.Codes()[i]
+			if dict[d] < 0 {
+				dict[d] = insert(col.Dict, int(d))
+			}
+			s.codes = append(s.codes, dict[d])
+		default:
+			s.codes = append(s.codes, insert(col, i))
+		}
+	}
+	return nil
+}
+
+// Merge appends o's rows.
+func (r *rows) Merge(other operators.Acc) error {
+	o := other.(*rows)
+	r.flags, r.y, r.w = append(r.flags, o.flags...), append(r.y, o.y...), append(r.w, o.w...)
+	for m := range r.scores {
+		r.scores[m] = append(r.scores[m], o.scores[m]...)
+		r.missing[m] += o.missing[m]
+	}
+	for k := range r.slices {
+		s, t := &r.slices[k], &o.slices[k]
+		at := make([]int32, t.values.Len())
+		for i := range at {
+			at[i] = s.values.Insert(t.values.Key(i))
+		}
+		for _, c := range t.codes {
+			s.codes = append(s.codes, at[c])
+		}
+	}
+	return nil
+}
+
+// Bytes is the memory held.
+func (r *rows) Bytes() int64 {
+	n := int64(cap(r.flags) + 8*cap(r.y) + 8*cap(r.w))
+	for m := range r.scores {
+		n += int64(8 * cap(r.scores[m]))
+	}
+	for k := range r.slices {
+		n += r.slices[k].values.Bytes() + int64(4*cap(r.slices[k].codes))
+	}
+	return n
+}
+
+// recordBytes is the size of a row in the marshalled state.
+func (r *rows) recordBytes() int {
+	n := 8*len(r.scores) + 4*len(r.slices)
+	if r.weight != "" {
+		n += 8
+	}
+	if r.binary() {
+		return n + 1
+	}
+	return n + 8
+}
+
+// MarshalBinary writes the values of slices in their order, then the rows as records of fixed size, sorted.
+func (r *rows) MarshalBinary() ([]byte, error) {
+	var w canon.Writer
+	rank := make([][]int32, len(r.slices))
+	for k := range r.slices {
+		t := &r.slices[k].values
+		rank[k] = make([]int32, t.Len())
+		w.Uint(uint64(t.Len()))
+		for i, c := range t.Sorted() {
+			rank[k][c] = int32(i)
+			w.Bytes(t.Key(int(c)))
+		}
+	}
+	size, n := r.recordBytes(), r.len()
+	w.Uint(uint64(n))
+	var rec canon.Writer
+	rec.Buf = make([]byte, 0, n*size)
+	for i := range n {
+		if r.binary() {
+			rec.Buf = append(rec.Buf, r.flags[i])
+		} else {
+			rec.Float(r.y[i])
+		}
+		if r.weight != "" {
+			rec.Float(r.w[i])
+		}
+		for _, s := range r.scores {
+			rec.Float(s[i])
+		}
+		for k := range r.slices {
+			v := uint32(rank[k][r.slices[k].codes[i]])
+			rec.Buf = append(rec.Buf, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
+		}
+	}
+	order := make([]uint32, n)
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	at := func(i uint32) []byte { return rec.Buf[int(i)*size : (int(i)+1)*size] }
+	slices.SortFunc(order, func(a, b uint32) int { return bytes.Compare(at(a), at(b)) })
+	for _, i := range order {
+		w.Buf = append(w.Buf, at(i)...)
+	}
+	return w.Buf, nil
+}
+
+// UnmarshalBinary reads what MarshalBinary wrote, into empty rows.
+func (r *rows) UnmarshalBinary(data []byte) error {
+	in := canon.NewReader(data)
+	for k := range r.slices {
+		n := in.Len(1)
+		for i := range n {
+			key := in.Bytes()
+			if int(r.slices[k].values.Insert(key)) != i || len(key) > 0 && key[0] != 1 {
+				in.Fail("a slice value twice")
+			}
+		}
+	}
+	n := int(min(in.Uint(), 1<<32))
+	if in.Err() == nil && in.Rest() != n*r.recordBytes() {
+		in.Fail("%d bytes for %d rows of %d", in.Rest(), n, r.recordBytes())
+	}
+	if err := in.Err(); err != nil {
+		return fmt.Errorf("evaluate: %w", err)
+	}
+	rest := data[len(data)-in.Rest():]
+	float := func() float64 {
+		v := math.Float64frombits(uint64(word(rest)) | uint64(word(rest[4:]))<<32)
+		rest = rest[8:]
+		return v
+	}
+	for range n {
+		if r.binary() {
+			r.flags, rest = append(r.flags, rest[0]), rest[1:]
+		} else {
+			r.y = append(r.y, float())
+		}
+		if r.weight != "" {
+			r.w = append(r.w, float())
+		}
+		for m := range r.scores {
+			v := float()
+			if v != v {
+				r.missing[m]++
+			}
+			r.scores[m] = append(r.scores[m], v)
+		}
+		for k := range r.slices {
+			v := word(rest)
+			if rest = rest[4:]; uint64(v) >= uint64(r.slices[k].values.Len()) {
+				return fmt.Errorf("evaluate: %w: slice value %d of %d", canon.ErrCorrupt, v, r.slices[k].values.Len())
+			}
+			r.slices[k].codes = append(r.slices[k].codes, int32(v))
+		}
+	}
+	return nil
+}
+
+func word(b []byte) uint32 {
+	return uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24
+}
+
+// order is the rows by the score of model m, from low to high, those without a score last. Equal scores stand in any order: what is
+// computed takes them as one step.
+func (r *rows) order(m int) []uint32 {
+	type keyed struct {
+		key uint64
+		row uint32
+	}
+	keys, other := make([]keyed, r.len()), make([]keyed, r.len())
+	for i, s := range r.scores[m] {
+		b := math.Float64bits(s + 0) // + 0 makes -0 into 0, which it equals
+		if b>>63 != 0 {
+			b = ^b
+		} else {
+			b |= 1 << 63
+		}
+		keys[i] = keyed{b, uint32(i)}
+	}
+	const digit = 11
+	for shift := 0; shift < 64; shift += digit {
+		var at [1 << digit]int
+		for i := range keys {
+			at[keys[i].key>>shift&(1<<digit-1)]++
+		}
+		if at[keys[0].key>>shift&(1<<digit-1)] == len(keys) {
+			continue // the digit is the same everywhere
+		}
+		sum := 0
+		for i, n := range at {
+			at[i] = sum
+			sum += n
+		}
+		for _, k := range keys {
+			d := k.key >> shift & (1<<digit - 1)
+			other[at[d]] = k
+			at[d]++
+		}
+		keys, other = other, keys
+	}
+	out := make([]uint32, len(keys))
+	for i, k := range keys {
+		out[i] = k.row
+	}
+	return out
+}
+
+// slicesMax is how many values of a column have metrics of their own.
+const slicesMax = 1000
+
+// group is the rows of a slice, in the order given.
+type group struct {
+	value string
+	order []uint32
+}
+
+// groups cuts rows by value: the most frequent value first, of equally frequent ones the least. The values beyond the most that are
+// shown make one group at the end, which says how many they are.
+func (s *slice) groups(order []uint32) []group {
+	values := s.values.Len()
+	count := make([]int, values)
+	for _, c := range s.codes {
+		count[c]++
+	}
+	rank := s.values.Sorted()
+	slices.SortStableFunc(rank, func(a, b int32) int { return count[b] - count[a] })
+	out := make([]group, min(values, slicesMax), slicesMax+1)
+	slot := make([]int32, values)
+	for i, c := range rank {
+		slot[c] = int32(min(i, slicesMax))
+		if i < slicesMax {
+			out[i] = group{value: "null", order: make([]uint32, 0, count[c])}
+			if k := s.values.Key(int(c)); len(k) > 0 {
+				out[i].value = string(k[1:])
+			}
+		}
+	}
+	if values > slicesMax {
+		out = append(out, group{value: fmt.Sprintf("(%d other values)", values-slicesMax)})
+	}
+	for _, i := range order {
+		g := &out[slot[s.codes[i]]]
+		g.order = append(g.order, i)
+	}
+	return out
+}

@@ -1,0 +1,2 @@
+// Package feature holds the operators that make features.
+package feature

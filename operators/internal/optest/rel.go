@@ -1,0 +1,155 @@
+package optest
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/rel"
+)
+
+// lower runs a relational operator row by row on what values look like: slow, and nothing like the engine.
+func lower(t testing.TB, op operators.Rel, site operators.Site, o operators.Output, in []Table) Table {
+	t.Helper()
+	var nodes []rel.Node
+	for i := range in {
+		nodes = append(nodes, rel.In{I: i})
+	}
+	below := o.Below(site.In[0])
+	switch n := op.Lower(site, nodes).(type) {
+	case rel.Union:
+		return union(t, n, below, in)
+	case rel.Aggregate:
+		return group(t, n, below, in[n.From.(rel.In).I])
+	default:
+		t.Fatalf("no way to run a %T", n)
+		return Table{}
+	}
+}
+
+func union(t testing.TB, n rel.Union, below operators.Schema, in []Table) Table {
+	t.Helper()
+	out := Table{Schema: below}
+	out.Part = []uint8{}
+	for i, from := range n.From {
+		x := in[from.(rel.In).I]
+		out.N += x.N
+		for range x.N {
+			out.Part = append(out.Part, uint8(n.Parts[i]))
+		}
+	}
+	for _, f := range below.Fields {
+		var cols []batch.Column
+		for _, from := range n.From {
+			x := in[from.(rel.In).I]
+			cols = append(cols, x.Cols[x.Index(f.Name)])
+		}
+		c, err := batch.Concat(nil, cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Cols = append(out.Cols, c)
+	}
+	return out
+}
+
+func group(t testing.TB, n rel.Aggregate, below operators.Schema, in Table) Table {
+	t.Helper()
+	var keys []string
+	rows := map[string][]int{}
+	if len(n.By) == 0 {
+		keys = []string{""}
+	}
+	for i := range in.N {
+		key := ""
+		for _, name := range n.By {
+			key += operators.FormatValue(&in.Cols[in.Index(name)], i) + "\n"
+		}
+		if rows[key] == nil && len(n.By) > 0 {
+			keys = append(keys, key)
+		}
+		rows[key] = append(rows[key], i)
+	}
+	var text strings.Builder
+	var head []string
+	for _, f := range below.Fields {
+		null := ""
+		if f.Nullable {
+			null = "?"
+		}
+		head = append(head, fmt.Sprintf("%q %s%s", f.Name, f.Type, null))
+	}
+	text.WriteString(strings.Join(head, " | "))
+	for _, key := range keys {
+		cells := strings.Split(key, "\n")[:len(n.By)]
+		for _, a := range n.Aggs {
+			cells = append(cells, fold(a, in, rows[key]))
+		}
+		text.WriteString("\n" + strings.Join(cells, " | "))
+	}
+	return Parse(t, text.String())[0]
+}
+
+// fold is one aggregate of some rows, as text.
+func fold(a rel.Agg, in Table, rows []int) string {
+	if a.Of == "" {
+		return fmt.Sprint(len(rows))
+	}
+	col := &in.Cols[in.Index(a.Of)]
+	rows = slices.DeleteFunc(slices.Clone(rows), col.Null)
+	var text []string
+	var num []float64
+	for _, i := range rows {
+		text = append(text, operators.FormatValue(col, i))
+		if !col.Type.Text() {
+			num = append(num, (*batch.Ctx)(nil).Floats(*col)[i])
+		}
+	}
+	switch a.Func {
+	case rel.Count:
+		return fmt.Sprint(len(rows))
+	case rel.CountDistinct:
+		slices.Sort(text)
+		return fmt.Sprint(len(slices.Compact(text)))
+	}
+	if len(rows) == 0 {
+		return "nil"
+	}
+	sum, squares := 0.0, 0.0
+	least, most := 0, 0
+	for i, x := range num {
+		sum += x
+		squares += float64(x * x)
+		if x < num[least] {
+			least = i
+		}
+		if x > num[most] {
+			most = i
+		}
+	}
+	mean := sum / float64(len(num))
+	value := 0.0
+	switch a.Func {
+	case rel.First:
+		return text[0]
+	case rel.Last:
+		return text[len(text)-1]
+	case rel.Min:
+		return text[least]
+	case rel.Max:
+		return text[most]
+	case rel.Sum:
+		value = sum
+	case rel.Mean:
+		value = mean
+	case rel.Var:
+		value = squares/float64(len(num)) - float64(mean*mean)
+	case rel.Std:
+		value = math.Sqrt(squares/float64(len(num)) - float64(mean*mean))
+	}
+	return fmt.Sprint(value)
+}

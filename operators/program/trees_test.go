@@ -1,0 +1,246 @@
+package program
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/headrace/headrace/kernels/fmath"
+	"github.com/headrace/headrace/operators/batch"
+)
+
+// randomTree grows a tree of random splits, best leaf first or not at all in order.
+func randomTree(r *rand.Rand, leaves int, levels []int32) Tree {
+	t := Tree{}
+	type side struct {
+		node  int
+		right bool
+	}
+	leaf := []side{{-1, false}} // by leaf, where it hangs
+	for len(leaf) < leaves {
+		f := int32(r.IntN(len(levels)))
+		node := len(t.Feature)
+		t.Feature = append(t.Feature, f)
+		threshold := float64(r.IntN(12)-2) / 4
+		cat := int32(-1)
+		if l := levels[f]; l > 0 {
+			cat, threshold = int32(len(t.Bits)), 0
+			for range (l + 63) / 64 {
+				t.Bits = append(t.Bits, r.Uint64())
+			}
+			if l%64 != 0 {
+				t.Bits[len(t.Bits)-1] &= 1<<(l%64) - 1
+			}
+		} else if r.IntN(8) == 0 {
+			threshold = []float64{math.Inf(1), math.Inf(-1), math.MaxFloat64, -5e-324, 0, math.Copysign(0, -1)}[r.IntN(6)]
+		}
+		t.Threshold, t.Cat = append(t.Threshold, threshold), append(t.Cat, cat)
+		t.MissingLeft = append(t.MissingLeft, r.IntN(2) == 0)
+		at := r.IntN(len(leaf))
+		t.hang(leaf[at], int32(node))
+		leaf[at] = side{node, false}
+		leaf = append(leaf, side{node, true})
+		t.Left, t.Right = append(t.Left, 0), append(t.Right, 0)
+	}
+	for i, s := range leaf {
+		if s.node >= 0 {
+			t.hang(s, ^int32(i))
+		}
+		t.Leaf = append(t.Leaf, r.NormFloat64())
+	}
+	return t
+}
+
+func (t *Tree) hang(at struct {
+	node  int
+	right bool
+}, child int32) {
+	switch {
+	case at.node < 0:
+	case at.right:
+		t.Right[at.node] = child
+	default:
+		t.Left[at.node] = child
+	}
+}
+
+// score is what the doc comment of Trees says, word for word.
+func (k *Trees) score(in []batch.Column, i int) float64 {
+	s := k.Base
+	for _, t := range k.Trees {
+		c := int32(0)
+		if len(t.Feature) == 0 {
+			c = ^0
+		}
+		for c >= 0 {
+			n, f := c, t.Feature[c]
+			v := ValueOf(&in[f], i)
+			left := t.MissingLeft[n]
+			if t.Cat[n] >= 0 {
+				if !v.IsNull() && v.I >= 0 && v.I < int64(k.Levels[f]) {
+					left = t.Bits[int64(t.Cat[n])+v.I/64]>>(v.I%64)&1 == 1
+				}
+			} else {
+				x := v.F
+				switch v.Kind {
+				case batch.Unknown:
+					x = math.NaN()
+				case batch.Bool, batch.Int32, batch.Int64:
+					x = float64(v.I)
+				case batch.Decimal:
+					x = float64(v.I) / 1000
+				}
+				if x == x {
+					left = x <= t.Threshold[n]
+				}
+			}
+			if c = t.Right[n]; left {
+				c = t.Left[n]
+			}
+		}
+		s += t.Leaf[^c]
+	}
+	if k.Link == Sigmoid {
+		return fmath.Sigmoid(s)
+	}
+	return s
+}
+
+func TestTrees(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	numbers := typesOf(batch.Float64, batch.Float32, batch.Int32, batch.Int64, batch.Decimal, batch.Bool)
+	codes := typesOf(batch.Int32, batch.Int64, batch.Int64)
+	for _, x := range []struct {
+		in     []batch.Type
+		levels []int32
+		leaves []int
+	}{
+		{numbers, make([]int32, 6), []int{1, 2, 3, 31, 64, 200}},
+		{append(codes, numbers...), append([]int32{5, 64, 65}, make([]int32, 6)...), []int{2, 3, 31, 40, 1}},
+		{codes[:1], []int32{130}, []int{9}},
+		{typesOf(batch.Float64), []int32{0}, []int{1}},
+		{typesOf(batch.Float64), []int32{0}, nil},
+	} {
+		for _, link := range []Link{NoLink, Sigmoid} {
+			k := &Trees{Base: 0.5, Link: link, Levels: x.levels}
+			for range 3 {
+				for _, l := range x.leaves {
+					k.Trees = append(k.Trees, randomTree(r, l, x.levels))
+				}
+			}
+			g := lawCase(t, func() Kind { return k }, x.in, typesOf(batch.Float64))
+			var cols []batch.Column
+			for _, ty := range x.in {
+				cols = append(cols, lawColumn(r, ty, true))
+			}
+			out := lawBatch(t, g, lawSize, cols)
+			for i := range lawSize {
+				if got, want := out[0].Float64s()[i], k.score(cols, i); floatBits(got) != floatBits(want) {
+					t.Fatalf("row %d is %v, want %v", i, got, want)
+				}
+			}
+		}
+	}
+	lawCase(t, func() Kind { return &Trees{Base: 1, Trees: []Tree{{Leaf: []float64{2}}}} }, nil, typesOf(batch.Float64))
+}
+
+func TestTreesRefuses(t *testing.T) {
+	in, out := typesOf(batch.Float64, batch.Int32), typesOf(batch.Float64)
+	good := func() *Trees {
+		return &Trees{Levels: []int32{0, 70}, Trees: []Tree{{
+			Feature: []int32{0, 1}, Threshold: []float64{1, 0}, Left: []int32{1, ^1}, Right: []int32{^0, ^2}, MissingLeft: []bool{false, true},
+			Cat: []int32{-1, 0}, Bits: []uint64{1, 2}, Leaf: []float64{1, 2, 3}}}}
+	}
+	if err := good().Init(in, out); err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]func(k *Trees, t *Tree){
+		"a way round":              func(k *Trees, t *Tree) { t.Left[1] = 0 },
+		"a node that is its child": func(k *Trees, t *Tree) { t.Left[0] = 0 },
+		"no such node":             func(k *Trees, t *Tree) { t.Left[0] = 2 },
+		"no such leaf":             func(k *Trees, t *Tree) { t.Left[1] = ^3 },
+		"a leaf far away":          func(k *Trees, t *Tree) { t.Left[1] = math.MinInt32 },
+		"a leaf twice":             func(k *Trees, t *Tree) { t.Left[1] = ^0 },
+		"no such feature":          func(k *Trees, t *Tree) { t.Feature[0] = 2 },
+		"a feature below 0":        func(k *Trees, t *Tree) { t.Feature[0] = -1 },
+		"a number for codes":       func(k *Trees, t *Tree) { t.Cat[1] = -1 },
+		"codes for a number":       func(k *Trees, t *Tree) { t.Cat[0] = 0 },
+		"a bitset elsewhere":       func(k *Trees, t *Tree) { t.Cat[1] = 1 },
+		"a bitset cut short":       func(k *Trees, t *Tree) { t.Bits = t.Bits[:1] },
+		"bits too many":            func(k *Trees, t *Tree) { t.Bits = append(t.Bits, 1) },
+		"too few leaves":           func(k *Trees, t *Tree) { t.Leaf = t.Leaf[:2] },
+		"too few thresholds":       func(k *Trees, t *Tree) { t.Threshold = t.Threshold[:1] },
+		"a threshold of NaN":       func(k *Trees, t *Tree) { t.Threshold[0] = math.NaN() },
+		"levels below 0":           func(k *Trees, t *Tree) { k.Levels[1] = -1 },
+		"a feature too many":       func(k *Trees, t *Tree) { k.Levels = append(k.Levels, 0) },
+		"no such link":             func(k *Trees, t *Tree) { k.Link = 9 },
+	} {
+		k := good()
+		change(k, &k.Trees[0])
+		refuses(t, what, k, in, out)
+	}
+	refuses(t, "text", good(), typesOf(batch.String, batch.Int32), out)
+	refuses(t, "codes of floats", good(), typesOf(batch.Float64, batch.Float64), out)
+	refuses(t, "an output of int64", good(), in, typesOf(batch.Int64))
+}
+
+func BenchmarkTrees(b *testing.B) {
+	const n, features = 16384, 20
+	for _, x := range []struct {
+		name  string
+		codes int // features that are categorical
+	}{{"numeric", 0}, {"categorical", 4}} {
+		r := rand.New(rand.NewPCG(1, 1))
+		k := &Trees{Levels: make([]int32, features), Link: Sigmoid}
+		var in []batch.Type
+		var cols []batch.Column
+		for j := range features {
+			if j < x.codes {
+				k.Levels[j] = 30
+				v := make([]int32, n)
+				for i := range v {
+					v[i] = int32(r.IntN(30))
+				}
+				cols = append(cols, batch.OfInt32s(v))
+			} else {
+				v := make([]float64, n)
+				for i := range v {
+					v[i] = r.NormFloat64()
+				}
+				cols = append(cols, batch.OfFloat64s(v))
+			}
+			in = append(in, cols[j].Type)
+		}
+		for range 100 {
+			t := randomTree(r, 31, k.Levels)
+			for i := range t.Threshold {
+				t.Threshold[i] = r.NormFloat64()
+			}
+			k.Trees = append(k.Trees, t)
+		}
+		g := One(k, named("x", in), named("p", typesOf(batch.Float64)))
+		b.Run(fmt.Sprint(x.name), func(b *testing.B) {
+			c := &batch.Ctx{}
+			for b.Loop() {
+				c.Reset()
+				if _, err := g.Batch(c, n, cols); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+		})
+		b.Run(x.name+"/row", func(b *testing.B) {
+			f, i := g.Frame(), 0
+			for b.Loop() {
+				for j, p := range g.In {
+					f.SetRow(p.Slot, &cols[j], i%n)
+				}
+				if err := g.Row(f); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+		})
+	}
+}

@@ -1,0 +1,451 @@
+package table
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/canon"
+	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/operators/internal/checks"
+	"github.com/headrace/headrace/operators/internal/counts"
+	"github.com/headrace/headrace/operators/internal/fits"
+	"github.com/headrace/headrace/operators/param"
+	"github.com/headrace/headrace/operators/program"
+)
+
+// Join is table.join. It learns the right table by heart: at serving it is a table of the bundle.
+type Join struct {
+	On      On                `param:"on" doc:"the columns whose values must be equal: names, or {left: right} where the names differ" required:"true"`
+	Columns operators.Columns `param:"columns" doc:"the columns of the right table that come along; by default all but those of on" default:"all()"`
+	How     string            `param:"how" doc:"left: rows without a match get nulls; inner: they go" enum:"left|inner" default:"left"`
+	Prefix  string            `param:"prefix" doc:"goes before the names of the columns that come along"`
+	Suffix  string            `param:"suffix" doc:"goes behind them"`
+}
+
+// On is the option that pairs columns of two tables.
+type On struct {
+	Left, Right []string
+	named       bool // written as a map
+}
+
+// DecodeParam takes a name, a list of names, or a map of names.
+func (o *On) DecodeParam(n *param.Node) diag.List {
+	*o = On{named: n.Kind == param.Map}
+	left, right := []*param.Node{n}, []*param.Node{n}
+	switch n.Kind {
+	case param.List:
+		left, right = n.Items, n.Items
+	case param.Map:
+		left, right = n.Keys, n.Items
+	}
+	if len(left) == 0 {
+		return diag.List{diag.New(diag.OptionMissing, diag.At{}, "there are no columns to join on")}
+	}
+	var l diag.List
+	for i := range left {
+		if right[i].Kind != param.Scalar || right[i].Text == "" {
+			at := diag.Option(strconv.Itoa(i))
+			if o.named {
+				at = diag.Option(left[i].Text)
+			}
+			l.Add(diag.New(diag.OptionType, at, "a column is a name, not %s", right[i].Kind))
+			continue
+		}
+		o.Left, o.Right = append(o.Left, left[i].Text), append(o.Right, right[i].Text)
+	}
+	return l
+}
+
+// ParamType names the type in the reference.
+func (On) ParamType() string { return "columns, or a map of columns" }
+
+// ParamSchema is its JSON Schema.
+func (On) ParamSchema() map[string]any {
+	s := map[string]any{"type": "string", "minLength": 1}
+	return map[string]any{"oneOf": []any{s, map[string]any{"type": "array", "items": s, "minItems": 1},
+		map[string]any{"type": "object", "additionalProperties": s, "minProperties": 1}}}
+}
+
+// at is where pair i stands.
+func (o *On) at(i int) diag.At {
+	if o.named {
+		return diag.Option("on", o.Left[i])
+	}
+	return diag.Option("on", strconv.Itoa(i))
+}
+
+func init() {
+	operators.Register(operators.Spec{
+		Name: "table.join", Version: 1, New: func() operators.Op { return &Join{} },
+		Doc: "Adds columns of a second table, which must be small: it is held in memory, and served with the model. " +
+			"A row of the left table gets the columns of the right row with equal values; of several such rows, those of the first. " +
+			"Null equals nothing. Rows stay as they are and in order, but that how: inner drops those without a match.",
+		Inputs: []operators.Input{{Name: "left", Doc: "the rows"}, {Name: "right", Doc: "the small table"}},
+		Example: []operators.Example{{
+			Doc:     "the first of two rows for LAX; no row for OAK and for null",
+			Options: "{on: origin}",
+			In: []string{`
+				origin string? | delay int64
+				SFO            | 1
+				LAX            | 2
+				nil            | 3
+				OAK            | 4
+				SFO            | 5`, `
+				origin string? | state string? | height float64
+				LAX            | CA            | 38
+				nil            | ??            | 0
+				SFO            | nil           | 4
+				LAX            | XX            | 39`},
+			Out: `
+				origin string? | delay int64 | state string? | height float64?
+				SFO            | 1           | nil           | 4
+				LAX            | 2           | CA            | 38
+				nil            | 3           | nil           | nil
+				OAK            | 4           | nil           | nil
+				SFO            | 5           | nil           | 4`,
+		}, {
+			Doc:     "only rows with a match, by two columns of other names",
+			Options: "{on: {airport: code, day: date}, how: inner, columns: [wind, code], prefix: at_}",
+			In: []string{`
+				airport string? | day date   | n int32
+				SFO             | 2001-01-01 | 1
+				SFO             | 2001-01-02 | 2
+				nil             | 2001-01-01 | 3
+				LAX             | 2001-01-01 | 4`, `
+				code string | date date  | wind float32 | rain bool
+				LAX         | 2001-01-01 | 2.5          | false
+				SFO         | 2001-01-01 | 1.5          | true
+				SFO         | 2001-01-03 | 9            | true`},
+			Out: `
+				airport string | day date   | n int32 | at_wind float32 | at_code string
+				SFO            | 2001-01-01 | 1       | 1.5             | SFO
+				LAX            | 2001-01-01 | 4       | 2.5             | LAX`,
+		}, {
+			Doc:     "an empty right table",
+			Options: "{on: [k], suffix: _2}",
+			In:      []string{"k int64\n1\n2", "k int32 | v timestamp[s] | w bool"},
+			Out: `
+				k int64 | v_2 timestamp[s]? | w_2 bool?
+				1       | nil               | nil
+				2       | nil               | nil`,
+		}},
+	})
+}
+
+// sides are the columns of a join that are there, once checked.
+type sides struct {
+	left, right, take []operators.Field
+}
+
+func (j *Join) sides(s operators.Site) (x sides, l diag.List) {
+	keyable := func(t batch.Type) bool { return t.Kind == batch.Unknown || counts.Takes(t) }
+	for i := range j.On.Left {
+		at := j.On.at(i)
+		leftAt := at
+		leftAt.Key = j.On.named
+		a, bad := s.In[0].Want(j.On.Left[i], leftAt)
+		b, worse := s.In[1].Want(j.On.Right[i], at)
+		for k := range worse {
+			worse[k].Message += " in the right table"
+		}
+		l.Add(append(bad, worse...)...)
+		x.left, x.right = append(x.left, a), append(x.right, b)
+		switch {
+		case len(bad)+len(worse) > 0:
+		case !keyable(a.Type) || !keyable(b.Type):
+			l.Add(diag.New(diag.ColumnType, at, "columns %q and %q are %s and %s, by which nothing can be joined", a.Name, b.Name, a.Type, b.Type))
+		case !joinable(a.Type, b.Type):
+			l.Add(diag.New(diag.ColumnType, at, "column %q is %s, and %q in the right table is %s", a.Name, a.Type, b.Name, b.Type).
+				WithHelp("clean.cast makes them one"))
+		}
+	}
+	take, bad := j.Columns.Select(s.In[1], "columns")
+	l.Add(bad...)
+	for _, f := range take {
+		// a column of on comes along only where it is named: on the left it is there already
+		if !slices.Contains(j.On.Right, f.Name) || slices.Contains(j.Columns, f.Name) {
+			x.take = append(x.take, f)
+		}
+	}
+	x.take, bad = checks.Types(x.take, j.Columns, "columns", "which cannot be taken along", "leave %q out", func(f operators.Field) bool { return counts.Takes(f.Type) })
+	return x, append(l, bad...)
+}
+
+// joinable says whether values of two types can be equal: as program.Lookup finds them.
+func joinable(a, b batch.Type) bool {
+	return a == b || a.Kind == batch.Unknown || b.Kind == batch.Unknown ||
+		a.Integer() && b.Integer() || a.Float() && b.Float() || a.Text() && b.Text()
+}
+
+func (j *Join) made(f operators.Field) string { return j.Prefix + f.Name + j.Suffix }
+
+// hitCol is the hidden column of an inner join: true where there is a match.
+const hitCol = "@hit"
+
+// Check finds the columns of both sides.
+func (j *Join) Check(s operators.Site) (operators.Output, diag.List) {
+	var o operators.Output
+	if len(s.In) != 2 {
+		return o, diag.List{diag.New(diag.InputCount, diag.At{}, "a join has two inputs, not %d", len(s.In)).
+			WithHelp("write from: {left: one, right: two}")}
+	}
+	x, l := j.sides(s)
+	o.Reads = operators.Reads{Input: 1, Parts: batch.AllRows, Cols: append(operators.FieldNames(x.right), operators.FieldNames(x.take)...)}
+	if j.How == "inner" {
+		o.Class, o.Keep = operators.Rows, hitCol
+		o.Needs = [][]string{operators.FieldNames(x.left)}
+		for _, f := range x.left {
+			if f.Nullable {
+				o.NotNull = append(o.NotNull, f.Name)
+			}
+		}
+	}
+	for _, f := range x.take {
+		at := checks.At(j.Columns, "columns", f.Name)
+		name := j.made(f)
+		l.Add(checks.Name(name, at)...)
+		if s.In[0].Has(name) {
+			l.Add(diag.New(diag.ColumnTwice, at, "both tables have a column %q", name).
+				WithHelp("prefix or suffix name it otherwise; columns leaves it out"))
+		}
+		f.Name, f.Nullable = name, f.Nullable || j.How == "left"
+		o.Made = append(o.Made, operators.Made{Field: f, Apply: operators.FieldNames(x.left)})
+	}
+	return o, l
+}
+
+// Narrow takes along the columns wanted.
+func (j *Join) Narrow(s operators.Site, made []string) operators.Op {
+	n := *j
+	n.Columns = operators.Columns{}
+	x, _ := j.sides(s)
+	for _, f := range x.take {
+		if slices.Contains(made, j.made(f)) {
+			n.Columns = append(n.Columns, f.Name)
+		}
+	}
+	return &n
+}
+
+// Begin learns the right table.
+func (j *Join) Begin(s operators.Site) operators.Fit {
+	x, _ := j.sides(s)
+	return &fits.Once{
+		Start: func() operators.Acc {
+			return &joinAcc{types: types(append(slices.Clone(x.right), x.take...)), keys: len(x.right)}
+		},
+		Finish: func(_ operators.Env, a operators.Acc) (operators.Fitted, error) {
+			g, err := j.program(x, a.(*joinAcc))
+			if err != nil {
+				return operators.Fitted{}, &operators.ErrData{Err: fmt.Errorf("the right table: %w", err)}
+			}
+			return operators.Fitted{Program: g}, nil
+		},
+	}
+}
+
+func types(f []operators.Field) (t []batch.Type) {
+	for _, c := range f {
+		t = append(t, c.Type)
+	}
+	return t
+}
+
+func (j *Join) program(x sides, a *joinAcc) (program.Graph, error) {
+	cols, err := a.columns()
+	if err != nil {
+		return program.Graph{}, err
+	}
+	keys, outs := cols[:len(x.right)], cols[len(x.right):]
+	var in, out []program.Named
+	for _, f := range x.left {
+		in = append(in, program.Named{Name: f.Name, Type: f.Type})
+	}
+	for _, f := range x.take {
+		out = append(out, program.Named{Name: j.made(f), Type: f.Type})
+	}
+	if j.How == "inner" {
+		hit := make([]bool, keys[0].N)
+		for i := range hit {
+			hit[i] = true
+		}
+		outs = append(slices.Clone(outs), batch.OfBools(hit))
+		out = append(out, program.Named{Name: hitCol, Type: batch.T(batch.Bool)})
+	}
+	if len(out) == 0 {
+		return program.Graph{}, nil
+	}
+	n, err := program.NewLookup(keys, outs, nil)
+	if err != nil {
+		return program.Graph{}, err
+	}
+	return program.One(n, in, out), nil
+}
+
+// joinAcc holds a row a key: that of least identity. A row is the values of its key, then those taken along, each written as
+// program.Value writes them; rows lie in one arena.
+type joinAcc struct {
+	types []batch.Type
+	keys  int // how many of them are of the key
+	table hash.Table
+	rows  []joinRow
+	arena []byte
+	waste int // bytes of rows that gave way
+	row   canon.Writer
+}
+
+type joinRow struct {
+	id     batch.ID
+	at, to int // in the arena, without the key
+}
+
+// Add takes the rows in whose key nothing is null.
+func (a *joinAcc) Add(_ *batch.Ctx, b batch.Batch) error {
+rows:
+	for i := range b.N {
+		a.row.Buf = a.row.Buf[:0]
+		key := 0
+		for j := range b.Cols {
+			v := program.ValueOf(&b.Cols[j], i)
+			if j < a.keys {
+				if v.IsNull() {
+					continue rows
+				}
+				if v.F == 0 {
+					v.F = 0 // -0 is the key 0
+				}
+			}
+			if v.Write(&a.row); j < a.keys {
+				key = len(a.row.Buf)
+			}
+		}
+		a.put(a.row.Buf[:key], b.ID.At(i), a.row.Buf[key:])
+	}
+	return nil
+}
+
+func (a *joinAcc) put(key []byte, id batch.ID, cells []byte) {
+	code := int(a.table.Insert(key))
+	switch {
+	case code == len(a.rows):
+		a.rows = append(a.rows, joinRow{})
+	case batch.Compare(a.rows[code].id, id) <= 0:
+		return
+	}
+	r := &a.rows[code]
+	a.waste += r.to - r.at
+	*r = joinRow{id, len(a.arena), len(a.arena) + len(cells)}
+	if a.arena = append(a.arena, cells...); a.waste > len(a.arena)/2 && a.waste > 1<<20 {
+		a.compact()
+	}
+}
+
+func (a *joinAcc) compact() {
+	old := a.arena
+	a.arena, a.waste = make([]byte, 0, len(old)-a.waste), 0
+	for i := range a.rows {
+		r := &a.rows[i]
+		at := len(a.arena)
+		a.arena = append(a.arena, old[r.at:r.to]...)
+		r.at, r.to = at, len(a.arena)
+	}
+}
+
+func (a *joinAcc) cells(code int32) []byte {
+	r := a.rows[code]
+	return a.arena[r.at:r.to]
+}
+
+// Merge takes the other's rows; of equal keys the least identity stays.
+func (a *joinAcc) Merge(o operators.Acc) error {
+	p := o.(*joinAcc)
+	for code := range p.rows {
+		a.put(p.table.Key(code), p.rows[code].id, p.cells(int32(code)))
+	}
+	return nil
+}
+
+func (a *joinAcc) Bytes() int64 {
+	return a.table.Bytes() + int64(32*cap(a.rows)+cap(a.arena))
+}
+
+// MarshalBinary writes the rows in the order of their keys.
+func (a *joinAcc) MarshalBinary() ([]byte, error) {
+	var w canon.Writer
+	w.Uint(uint64(len(a.rows)))
+	for _, code := range a.table.Sorted() {
+		w.Bytes(a.table.Key(int(code)))
+		w.Uint(a.rows[code].id.Ordinal)
+		w.Uint(uint64(a.rows[code].id.Copy))
+		w.Bytes(a.cells(code))
+	}
+	return w.Buf, nil
+}
+
+// UnmarshalBinary reads rows, each once and of the right types.
+func (a *joinAcc) UnmarshalBinary(data []byte) error {
+	r := canon.NewReader(data)
+	for n := r.Len(4); n > 0; n-- {
+		key, id, cells := r.Bytes(), batch.ID{Ordinal: r.Uint()}, []byte(nil)
+		copied := r.Uint()
+		id.Copy, cells = uint32(copied), r.Bytes()
+		if r.Err() != nil {
+			break
+		}
+		if uint64(id.Copy) != copied || a.table.Find(key) >= 0 {
+			r.Fail("a key twice, or copy %d", copied)
+			break
+		}
+		if _, err := a.values(key, cells); err != nil {
+			r.Fail("%v", err)
+			break
+		}
+		a.put(key, id, cells)
+	}
+	return r.End()
+}
+
+// values reads a row.
+func (a *joinAcc) values(key, cells []byte) ([]program.Value, error) {
+	r := canon.NewReader(slices.Concat(key, cells))
+	out := make([]program.Value, len(a.types))
+	for j, t := range a.types {
+		if out[j] = program.ReadValue(r); r.Err() == nil {
+			if err := out[j].Check(t); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, r.End()
+}
+
+// columns are the rows as columns, in the order of their identities.
+func (a *joinAcc) columns() ([]batch.Column, error) {
+	order := make([]int32, len(a.rows))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(x, y int32) int {
+		return cmp.Or(batch.Compare(a.rows[x].id, a.rows[y].id), cmp.Compare(x, y))
+	})
+	cells := make([][]program.Value, len(a.types))
+	for _, code := range order {
+		row, err := a.values(a.table.Key(int(code)), a.cells(code))
+		if err != nil {
+			return nil, err
+		}
+		for j, v := range row {
+			cells[j] = append(cells[j], v)
+		}
+	}
+	cols := make([]batch.Column, len(a.types))
+	for j, t := range a.types {
+		cols[j] = counts.Column(t, cells[j])
+	}
+	return cols, nil
+}

@@ -1,0 +1,2 @@
+// Package table holds the operators that put tables together or fold them up.
+package table

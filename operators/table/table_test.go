@@ -1,0 +1,157 @@
+package table_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/internal/optest"
+	"github.com/headrace/headrace/operators/rel"
+	_ "github.com/headrace/headrace/operators/table"
+)
+
+func TestExamples(t *testing.T) {
+	for _, name := range operators.Names() {
+		t.Run(name, func(t *testing.T) { optest.Examples(t, name) })
+	}
+}
+
+func TestFindings(t *testing.T) {
+	const left, right = "k string? | x int64 | d date | v vector[p]", "k string | n int32 | x bool | d string | v vector[p]"
+	for _, c := range []struct {
+		name, options string
+		in            []string
+		want          []string
+	}{
+		{"table.join", "{}", []string{left, right}, []string{"E0207 on: "}},
+		{"table.join", "{on: k}", []string{left}, []string{"E0210 : "}},
+		{"table.join", "{on: k, columns: [n]}", []string{left, right}, nil},
+		{"table.join", "{on: k, columns: [n, x]}", []string{left, right}, []string{`E0302 columns.1: both tables have a column "x"`}},
+		{"table.join", "{on: k, columns: [k, n]}", []string{left, right}, []string{`E0302 columns.0: both tables have a column "k"`}},
+		{"table.join", "{on: [k, z, d, v], columns: n}", []string{left, right},
+			[]string{"E0212 on.1: ", `E0212 on.1: no column "z" in the right table`, "E0301 on.2: ", "E0301 on.3: "}},
+		{"table.join", "{on: {kk: k, x: nn, d: x}, columns: n}", []string{left, right}, []string{"E0212 on.kk!: ", "E0212 on.x: ", "E0301 on.d: "}},
+		{"table.join", "{on: {x: [n]}, columns: n}", []string{left, right}, []string{"E0205 on.x: "}},
+		{"table.join", "{on: [], columns: n}", []string{left, right}, []string{"E0207 on: "}},
+		{"table.join", "{on: {x: n}, suffix: _r}", []string{left, right}, []string{"E0301 columns: "}},
+		{"table.join", "{on: {x: n}, columns: [zz], how: outer}", []string{left, right}, []string{"E0208 how: "}},
+		{"table.join", "{on: {x: n}, columns: [zz]}", []string{left, right}, []string{"E0212 columns.0: "}},
+		{"table.zip", "{}", []string{left}, []string{"E0210 : "}},
+		{"table.zip", "{on: k}", []string{left, right}, []string{"E0204 on!: "}},
+		{"table.aggregate", "{by: k}", []string{left}, []string{"E0207 aggregates: "}},
+		{"table.aggregate", "{by: [zz, v], aggregates: {n: count()}}", []string{left}, []string{"E0212 by.0: ", "E0301 by.1: "}},
+		{"table.aggregate", "{by: k, aggregates: {k: count(), '@a': count(), b: median(x), c: sum(zz), e: sum, f: sum(), g: sum(k), h: mean(d), i: max(v), j: 'max(col(x))'}}",
+			[]string{left}, []string{"E0302 aggregates.k!: ", "E0108 aggregates.@a!: ", `E0305 aggregates.b: no aggregate function "median"`, "E0212 aggregates.c: ",
+				"E0303 aggregates.e: ", "E0305 aggregates.f: sum needs a column", "E0301 aggregates.g: ", "E0301 aggregates.h: ", "E0301 aggregates.i: ", "E0303 aggregates.j: "}},
+	} {
+		t.Run(c.name+" "+c.options, func(t *testing.T) {
+			optest.Want(t, optest.Findings(t, c.name, c.options, operators.Task{}, c.in...), c.want...)
+		})
+	}
+}
+
+func TestAggregateTypes(t *testing.T) {
+	op, _ := optest.Op("table.aggregate", "{by: g, aggregates: {a: sum(b), c: sum(i), d: sum(f), e: mean(b), f: last(s), h: var(i), j: min(s)}}")
+	o, l := op.Check(optest.Site(operators.Task{}, optest.Parse(t, "g int32? | b bool | i int32? | f float32 | s string")))
+	if len(l) > 0 {
+		t.Fatal(l)
+	}
+	var got []string
+	for _, m := range o.Made {
+		null := ""
+		if m.Nullable {
+			null = "?"
+		}
+		got = append(got, fmt.Sprintf("%s %s%s %v", m.Name, m.Type, null, m.Apply))
+	}
+	want := "g int32? [g], a int64 [g b], c int64? [g i], d float64 [g f], e float64 [g b], f string [g s], h float64? [g i], j string [g s]"
+	if strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+	if n := strings.Join(o.Needs[0], " "); n != "g b i f s" {
+		t.Errorf("needs %s", n)
+	}
+}
+
+func TestAggregateNarrow(t *testing.T) {
+	op, _ := optest.Op("table.aggregate", "{by: g, aggregates: {a: sum(x), n: count()}}")
+	site := optest.Site(operators.Task{}, optest.Parse(t, "g int32 | x int64"))
+	n := op.Narrow(site, []string{"n"}).(operators.Rel).Lower(site, []rel.Node{rel.In{}}).(rel.Aggregate)
+	if len(n.By) != 1 || len(n.Aggs) != 1 || n.Aggs[0].Name != "n" || n.Aggs[0].Type != batch.T(batch.Int64) {
+		t.Errorf("%+v", n)
+	}
+}
+
+// -0 is 0, in keys of one column and of two; the first row stays, in whatever order accumulators are merged.
+func TestJoinFloatKeys(t *testing.T) {
+	left := "f float64 | g float64\n0 | 0\n-0 | -0\nNaN | 1\n1 | NaN"
+	right := "a float32 | b float64 | n int64\n-0 | -0 | 1\n0 | 0 | 2\nNaN | 1 | 3\n2 | 2 | 4"
+	for _, options := range []string{"{on: {f: a}, columns: n}", "{on: {f: a, g: b}, columns: n}"} {
+		op, l := optest.Op("table.join", options)
+		if len(l) > 0 {
+			t.Fatal(l)
+		}
+		optest.Same(t, optest.Run(t, op, operators.Task{}, optest.Parse(t, left, right)),
+			"f float64 | g float64 | n int64?\n0 | 0 | 1\n-0 | -0 | 1\nNaN | 1 | 3\n1 | NaN | nil")
+	}
+}
+
+// Many duplicates, so that rows that give way are cleared out.
+func TestJoinManyDuplicates(t *testing.T) {
+	var right strings.Builder
+	right.WriteString("k int64 | s string\n")
+	for i := range 60 {
+		fmt.Fprintf(&right, "%d | %s%d\n", i%3, strings.Repeat("x", 40000), i)
+	}
+	op, _ := optest.Op("table.join", "{on: k}")
+	site := optest.Site(operators.Task{}, optest.Parse(t, "k int64", "k int64 | s string"))
+	in := optest.Parse(t, right.String())[0]
+	fit := op.(operators.Learn).Begin(site)
+	a := fit.Acc()
+	for i := in.N - 1; i >= 0; i-- { // from the last to the first: each row displaces one
+		if err := a.Add(nil, in.Slice(nil, i, i+1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if b := a.Bytes(); b > 3<<20 {
+		t.Errorf("%d bytes held for 3 rows of 40 KB", b)
+	}
+	whole := fit.Acc()
+	if err := whole.Add(nil, in.Batch); err != nil {
+		t.Fatal(err)
+	}
+	x, _ := a.MarshalBinary()
+	y, _ := whole.MarshalBinary()
+	if string(x) != string(y) {
+		t.Error("another state from the same rows")
+	}
+}
+
+// State that no fit has written is refused.
+func TestJoinRefusesBadState(t *testing.T) {
+	op, _ := optest.Op("table.join", "{on: k}")
+	in := optest.Parse(t, "k int64", "k int64 | s string\n1 | a\n2 | b")
+	other, _ := optest.Op("table.join", "{on: k}")
+	wrong := optest.Parse(t, "k string", "k string | s int64\na | 1")
+	acc := func(op operators.Op, in []optest.Table) operators.Acc {
+		return op.(operators.Learn).Begin(optest.Site(operators.Task{}, in)).Acc()
+	}
+	a, b := acc(op, in), acc(other, wrong)
+	_ = a.Add(nil, in[1].Batch)
+	_ = b.Add(nil, wrong[1].Batch)
+	good, _ := a.MarshalBinary()
+	bad, _ := b.MarshalBinary()
+	if acc(op, in).UnmarshalBinary(good) != nil {
+		t.Error("good state is refused")
+	}
+	if acc(op, in).UnmarshalBinary(bad) == nil {
+		t.Error("state of other types is read")
+	}
+	for n := range good {
+		if acc(op, in).UnmarshalBinary(good[:n]) == nil {
+			t.Errorf("%d of %d bytes are read", n, len(good))
+		}
+	}
+}

@@ -1,0 +1,650 @@
+package gbdt
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func options(kind Objective, change ...func(*Options)) Options {
+	o := Defaults()
+	o.Objective, o.Trees = kind, 12
+	for _, c := range change {
+		c(&o)
+	}
+	return o
+}
+
+func TestSameBitsForAnyWorkers(t *testing.T) {
+	sampled := func(o *Options) { o.RowSample, o.ColumnSample, o.EarlyRounds = 0.7, 0.6, 5 }
+	cases := map[string]struct {
+		kind   Objective
+		weight func(*rand.Rand) float64
+		change []func(*Options)
+	}{
+		"binary":              {kind: Binary},
+		"binary sampled":      {kind: Binary, change: []func(*Options){sampled, func(o *Options) { o.EarlyMetric = AUC }}},
+		"regression":          {kind: Regression},
+		"regression weighted": {kind: Regression, weight: (*rand.Rand).Float64, change: []func(*Options){sampled}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			// More than the sample that bins are cut from, and enough for
+			// histograms in parts.
+			d, v := synth(1, 210_000, c.kind), synth(2, 20_000, c.kind)
+			if c.weight != nil {
+				d = weighted(d, 3, c.weight)
+				v = weighted(v, 4, c.weight)
+			}
+			o := options(c.kind, c.change...)
+			o.Trees = 4
+			var want []byte
+			for _, n := range []int{1, 2, 3, 7} {
+				m, err := Fit(Env{Parallel: workers(n, uint64(n))}, d, &v, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := encode(t, m)
+				if want == nil {
+					want = got
+					if len(m.Trees) == 0 || len(m.Trees[0].Leaf) != o.Leaves {
+						t.Fatal("the trees are not full: the test shows nothing")
+					}
+				}
+				if !bytes.Equal(got, want) {
+					t.Errorf("%d workers: another model", n)
+				}
+			}
+			m, err := Fit(Env{}, d, &v, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(encode(t, m), want) {
+				t.Error("without Parallel: another model")
+			}
+		})
+	}
+}
+
+func TestRowOrderDoesNotMatter(t *testing.T) {
+	for _, kind := range []Objective{Binary, Regression} {
+		for _, weight := range []func(*rand.Rand) float64{nil, (*rand.Rand).Float64} {
+			d, v := synth(1, 20_000, kind), synth(2, 3000, kind)
+			if weight != nil {
+				d, v = weighted(d, 1, weight), weighted(v, 1, weight)
+			}
+			o := options(kind, func(o *Options) { o.EarlyRounds = 3 })
+			want := encode(t, fit(t, d, &v, o))
+			r := rand.New(rand.NewPCG(9, 9))
+			d, v = take(d, r.Perm(d.N)), take(v, r.Perm(v.N))
+			if !bytes.Equal(encode(t, fit(t, d, &v, o)), want) {
+				t.Errorf("%v, weights %v: another model", kind, weight != nil)
+			}
+		}
+	}
+}
+
+// A weight of 2 is a row twice: as near as rounding allows. The sums are the
+// same real numbers, but the grid of the rounded gradients follows the greatest
+// weight, and quantiles count rows; so bins are kept equal by few values, and
+// gains close to each other may still be told apart otherwise. Asked for are
+// predictions within 1% of the labels' spread for all but 1 in 100 rows.
+func TestWeightTwoIsRowTwice(t *testing.T) {
+	for _, kind := range []Objective{Binary, Regression} {
+		d := synth(1, 6000, kind)
+		for _, f := range d.Features[:2] {
+			for i, x := range f.Values {
+				f.Values[i] = math.Round(x*20) / 20
+			}
+		}
+		d.Weight = make([]float64, d.N)
+		var twice []int
+		for i := range d.N {
+			d.Weight[i] = 1
+			twice = append(twice, i)
+			if i%3 == 0 {
+				d.Weight[i] = 2
+				twice = append(twice, i)
+			}
+		}
+		e := take(d, twice)
+		e.Weight = nil
+		// Rows and hessians are counted differently; categories count rows.
+		d.Features, e.Features = d.Features[:4], e.Features[:4]
+		o := options(kind, func(o *Options) { o.MinRows, o.MinHessian = 1, 20 })
+		x, y := predict(fit(t, d, nil, o), d), predict(fit(t, e, nil, o), d)
+		far := 0
+		for i := range x {
+			if math.Abs(x[i]-y[i]) > 0.01 {
+				far++
+			}
+		}
+		if far > d.N/100 {
+			t.Errorf("%v: %d of %d rows differ", kind, far, d.N)
+		}
+	}
+}
+
+func TestWeightZeroIsNoRow(t *testing.T) {
+	for _, kind := range []Objective{Binary, Regression} {
+		for _, other := range []func(*rand.Rand) float64{nil, (*rand.Rand).Float64} {
+			d := weighted(synth(1, 20_000, kind), 5, func(r *rand.Rand) float64 {
+				w := 1.0
+				if other != nil {
+					w = other(r)
+				}
+				return w * float64(r.IntN(2))
+			})
+			var rows []int
+			for i, w := range d.Weight {
+				if w > 0 {
+					rows = append(rows, i)
+				} else {
+					// What is not looked at may be anything.
+					d.Label[i] = math.NaN()
+					d.Features[0].Values[i] = 1e9
+				}
+			}
+			o := options(kind)
+			a, b := fit(t, d, nil, o), fit(t, take(d, rows), nil, o)
+			if !bytes.Equal(encode(t, a), encode(t, b)) {
+				t.Errorf("%v: rows of weight 0 change the model", kind)
+			}
+		}
+	}
+}
+
+func TestMonotoneTransformKeepsStructure(t *testing.T) {
+	d := synth(1, 20_000, Regression)
+	a := fit(t, d, nil, options(Regression))
+	e := take(d, seq(d.N))
+	for i, x := range e.Features[0].Values {
+		e.Features[0].Values[i] = x*x*x + 7*x
+	}
+	for i, x := range e.Features[1].Values {
+		e.Features[1].Values[i] = math.Exp(3 * x)
+	}
+	b := fit(t, e, nil, options(Regression))
+	if !reflect.DeepEqual(structure(a), structure(b)) {
+		t.Error("other splits")
+	}
+	if !slices.Equal(predict(a, d), predict(b, e)) {
+		t.Error("other predictions")
+	}
+}
+
+func seq(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}
+
+func TestConstantColumnChangesNothing(t *testing.T) {
+	d := synth(1, 20_000, Binary)
+	e := d
+	e.Features = slices.Delete(slices.Clone(d.Features), 3, 4) // flat
+	a, b := fit(t, d, nil, options(Binary)), fit(t, e, nil, options(Binary))
+	if a.Splits[3] != 0 || a.Gain[3] != 0 {
+		t.Error("the constant column was split on")
+	}
+	if !slices.Equal(predict(a, d), predict(b, e)) {
+		t.Error("other predictions")
+	}
+}
+
+// A row must reach the same leaf by its bins, while training, and by its
+// values, ever after: the scores are then the same sums to the bit.
+func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
+	for _, kind := range []Objective{Binary, Regression} {
+		for _, share := range []float64{1, 0.5} {
+			d, v := synth(1, 30_000, kind), synth(2, 30_000, kind)
+			// Codes that training did not know, and values outside its range.
+			v.Features[6].Codes[0], v.Features[6].Codes[1] = 400, math.MaxInt32
+			v.Features[0].Values[2], v.Features[0].Values[3] = 1e300, -1e300
+			v.Features[3].Values[4] = math.NaN() // never missing in training
+			v.Features[2].Values[5] = 2.5
+			o := options(kind, func(o *Options) { o.RowSample, o.Leaves = share, 63 })
+			b, err := newBooster(Env{}, d, &v, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.run(); err != nil {
+				t.Fatal(err)
+			}
+			b.finish()
+			if !slices.Equal(predict(b.m, d), b.loss.score) {
+				t.Errorf("%v, share %v: training rows differ", kind, share)
+			}
+			if !slices.Equal(predict(b.m, v), b.val.meter.score) {
+				t.Errorf("%v, share %v: validation rows differ", kind, share)
+			}
+		}
+	}
+}
+
+func TestEarlyStopReplaysCurve(t *testing.T) {
+	for _, metric := range []string{LogLoss, AUC, RMSE, MAE} {
+		d, v := synth(1, 1500, Binary), synth(2, 1500, Binary)
+		o := options(Binary, func(o *Options) {
+			o.Trees, o.LearningRate, o.EarlyRounds, o.EarlyMetric, o.MinRows = 300, 0.3, 7, metric, 5
+		})
+		var told []float64
+		env := Env{Progress: func(done, total int, name string, value float64) {
+			told = append(told, value)
+			if done != len(told) || total != 300 || name != metric {
+				t.Errorf("%s: told %d of %d, %q", metric, done, total, name)
+			}
+		}}
+		m, err := Fit(env, d, &v, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(told, m.Curve) || m.Metric != metric {
+			t.Errorf("%s: progress is not the curve", metric)
+		}
+		best := 0
+		for i, x := range m.Curve {
+			if metric == AUC && x > m.Curve[best] || metric != AUC && x < m.Curve[best] {
+				best = i
+			}
+		}
+		if m.Best != best+1 || len(m.Trees) != m.Best || len(m.Curve) != m.Best+o.EarlyRounds {
+			t.Errorf("%s: %d trees, best %d, curve of %d with its best at %d", metric, len(m.Trees), m.Best, len(m.Curve), best+1)
+		}
+		// The curve is what the kept trees score, tree by tree.
+		short := *m
+		for i := range m.Trees {
+			short.Trees = m.Trees[:i+1]
+			if got := measureOf(t, &short, v, metric); got != m.Curve[i] {
+				t.Errorf("%s: curve[%d] is %v, the trees give %v", metric, i, m.Curve[i], got)
+			}
+		}
+		// A fit of just so many trees is the same model.
+		o.Trees, o.EarlyRounds = m.Best, 0
+		again := fit(t, d, &v, o)
+		if !reflect.DeepEqual(again.Trees, m.Trees) || !reflect.DeepEqual(again.Gain, m.Gain) {
+			t.Errorf("%s: stopping early changed the trees", metric)
+		}
+	}
+}
+
+// An identifier says nothing of a random label: what is learnt from it must not
+// show on other rows.
+func TestRandomLabelManyLevels(t *testing.T) {
+	make1 := func(seed uint64) Data {
+		r := rand.New(rand.NewPCG(seed, 1))
+		n := 20_000
+		d := Data{N: n, Label: make([]float64, n), Features: []Feature{{Name: "id", Codes: make([]int32, n), Levels: 2000}, {Name: "x", Values: make([]float64, n)}}}
+		for i := range n {
+			d.Label[i] = float64(r.IntN(2))
+			d.Features[0].Codes[i] = int32(r.IntN(2000))
+			d.Features[1].Values[i] = r.Float64()
+		}
+		return d
+	}
+	m := fit(t, make1(1), nil, options(Binary, func(o *Options) { o.Trees = 50 }))
+	if got := measureOf(t, m, make1(2), AUC); math.Abs(got-0.5) > 0.015 {
+		t.Errorf("AUC on other rows is %v", got)
+	}
+}
+
+func TestLearnsWhereMissingGoes(t *testing.T) {
+	// Large values are the missing ones, so missing is a strong sign of 1.
+	r := rand.New(rand.NewPCG(1, 1))
+	n := 20_000
+	d := Data{N: n, Label: make([]float64, n), Features: []Feature{{Name: "x", Values: make([]float64, n)}}}
+	for i := range n {
+		x := r.NormFloat64()
+		if r.Float64() < 1/(1+math.Exp(-4*x)) {
+			d.Label[i] = 1
+		}
+		if x > 0.5 && r.Float64() < 0.9 {
+			x = math.NaN()
+		}
+		d.Features[0].Values[i] = x
+	}
+	for _, flip := range []float64{1, -1} {
+		e := take(d, seq(n))
+		for i := range n {
+			e.Features[0].Values[i] *= flip
+		}
+		m := fit(t, e, nil, options(Binary))
+		out := make([]float64, 3)
+		m.Predict([]Feature{{Values: []float64{math.NaN(), flip * -3, flip * 0.4}}}, out)
+		if !(out[0] > out[2] && out[2] > out[1] && out[0] > 0) {
+			t.Errorf("flip %v: missing, low, middle score %v", flip, out)
+		}
+		if got := measureOf(t, m, e, AUC); got < 0.9 {
+			t.Errorf("flip %v: AUC %v", flip, got)
+		}
+	}
+}
+
+func TestLearnsNonLinear(t *testing.T) {
+	d := synth(1, 40_000, Binary)
+	v, truth := synthTruth(2, 10_000, Binary)
+	m := fit(t, d, nil, options(Binary, func(o *Options) { o.Trees = 100 }))
+	got := measureOf(t, m, v, AUC)
+	best, err := newMeter(Env{}, &v, &Options{EarlyMetric: AUC}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	best.score = truth
+	if top := best.value(); got < top-0.03 {
+		t.Errorf("AUC %v, of the truth %v", got, top)
+	}
+	// Explained variance: noise is 3% of the label's, missing b and the rarer
+	// half of the 400 levels cost the rest.
+	d, v = synth(1, 40_000, Regression), synth(2, 10_000, Regression)
+	flat := fit(t, take(d, seq(50)), nil, options(Regression, func(o *Options) { o.Trees = 1 }))
+	m = fit(t, d, nil, options(Regression, func(o *Options) { o.Trees = 100 }))
+	got, none := measureOf(t, m, v, RMSE), measureOf(t, flat, v, RMSE)
+	if got > 0.45*none {
+		t.Errorf("RMSE %v, of a constant %v", got, none)
+	}
+}
+
+func TestCategories(t *testing.T) {
+	// 10,000 levels, of which 20 are frequent and half of those mean 1.
+	r := rand.New(rand.NewPCG(1, 1))
+	n := 40_000
+	d := Data{N: n, Label: make([]float64, n), Features: []Feature{{Name: "c", Codes: make([]int32, n), Levels: 10_000}}}
+	for i := range n {
+		c, p := int32(r.IntN(10_000)), 0.5
+		if r.IntN(10) > 0 {
+			c = int32(r.IntN(20)) * 500
+			p = 0.2 + 0.6*float64(c/500%2)
+		}
+		d.Features[0].Codes[i] = c
+		if r.Float64() < p {
+			d.Label[i] = 1
+		}
+	}
+	m := fit(t, d, nil, options(Binary))
+	codes := []int32{0, 500, 1000, 1500, -1, 10_000, math.MaxInt32, 7}
+	out := make([]float64, len(codes))
+	m.Predict([]Feature{{Codes: codes}}, out)
+	for i := range 4 {
+		if (i%2 == 1) != (out[i] > 0.3) || (i%2 == 0) != (out[i] < -0.3) {
+			t.Errorf("level %d scores %v", codes[i], out[i])
+		}
+	}
+	if out[4] != out[5] || out[5] != out[6] || math.Abs(out[4]) > 0.5 {
+		t.Errorf("missing and unknown score %v", out[4:7])
+	}
+
+	// Three levels: one is split off, whichever it is.
+	for _, odd := range []int32{0, 1, 2} {
+		for i := range n {
+			d.Features[0].Codes[i] = int32(r.IntN(3))
+			d.Label[i] = 0
+			if d.Features[0].Codes[i] == odd {
+				d.Label[i] = 1
+			}
+		}
+		d.Features[0].Levels = 3
+		m = fit(t, d, nil, options(Binary, func(o *Options) { o.Leaves = 2 }))
+		if got := measureOf(t, m, d, AUC); got != 1 {
+			t.Errorf("level %d of 3: AUC %v", odd, got)
+		}
+	}
+}
+
+func TestLimitsHold(t *testing.T) {
+	d := weighted(synth(1, 5000, Binary), 1, (*rand.Rand).Float64)
+	o := options(Binary, func(o *Options) { o.MinRows, o.MinHessian, o.MaxDepth, o.Leaves, o.MinGain = 40, 3, 4, 31, 0.5 })
+	b, err := newBooster(Env{}, d, nil, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := b.loss.pack(b.grower.grad)
+	b.grower.packed = p
+	b.rows = make([]int32, d.N)
+	for i := range b.rows {
+		b.rows[i] = int32(i)
+	}
+	b.draw(b.rows, 0)
+	g := b.grower.grow(b.rows)
+	if len(g.leaves) < 8 || len(g.leaves) > 16 {
+		t.Errorf("%d leaves at depth 4", len(g.leaves))
+	}
+	for _, l := range g.leaves {
+		if l.rows() < 40 || float64(l.total.h)*p.hs < 3 || l.depth > 4 {
+			t.Errorf("leaf of %d rows, hessian %v, depth %d", l.rows(), float64(l.total.h)*p.hs, l.depth)
+		}
+		if !slices.IsSorted(b.rows[l.begin:l.end]) {
+			t.Error("rows of a leaf changed their order")
+		}
+	}
+	for _, s := range g.splits {
+		if s.gain <= 0.5 {
+			t.Errorf("gain %v", s.gain)
+		}
+	}
+}
+
+// Every complete histogram has the node's sums in every column, the node's rows
+// in its counts, and the sums that adding its rows one by one gives, be it
+// built or what a subtraction left.
+func TestHistogramInvariants(t *testing.T) {
+	for _, even := range []bool{true, false} {
+		kind := Binary
+		if even {
+			kind = Regression
+		}
+		d := synth(1, 150_000, kind)
+		b, err := newBooster(Env{Parallel: workers(3, 1)}, d, nil, options(kind))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, seen := b.grower, 0
+		g.watch = func(n *node, rows []int32) {
+			seen++
+			want := g.take()
+			g.direct(want, rows)
+			if !slices.Equal(n.hist, want) {
+				t.Errorf("even %v: histogram of %d rows is wrong", even, len(rows))
+			}
+			g.give(want)
+			for f := range g.cols {
+				var sum bin
+				for _, b := range n.hist[g.off[f]:g.off[f+1]] {
+					sum.add(b)
+				}
+				if sum != n.total || sum.n != int64(len(rows)) {
+					t.Errorf("even %v: column %d sums to %v, node %v of %d rows", even, f, sum, n.total, len(rows))
+				}
+			}
+		}
+		b.o.Trees = 2
+		if err := b.run(); err != nil {
+			t.Fatal(err)
+		}
+		if seen < 40 {
+			t.Errorf("%d histograms seen", seen)
+		}
+	}
+}
+
+func TestNothingToLearn(t *testing.T) {
+	x := []Feature{{Name: "x", Values: []float64{1, 2, 3, math.NaN()}}}
+	nan := math.NaN()
+	cases := map[string]struct {
+		d    Data
+		o    Options
+		base float64
+	}{
+		"all one class":    {Data{x, []float64{1, 1, 1, 1}, nil, 4}, options(Binary), 34.5},
+		"no positive":      {Data{x, []float64{0, 0, 0, 0}, nil, 4}, options(Binary), -34.5},
+		"one label":        {Data{x, []float64{.1, .1, .1, .1}, nil, 4}, options(Regression), .1},
+		"no features":      {Data{nil, []float64{1, 2, 3, 6}, nil, 4}, options(Regression), 3},
+		"weighted base":    {Data{nil, []float64{1, 2, 3, 6}, []float64{1, 0, 0, 3}, 4}, options(Regression), 4.75},
+		"one row":          {Data{[]Feature{{Values: []float64{1}}}, []float64{5}, nil, 1}, options(Regression), 5},
+		"all missing":      {Data{[]Feature{{Values: []float64{nan, nan}}}, []float64{1, 3}, nil, 2}, options(Regression, func(o *Options) { o.MinRows = 1 }), 2},
+		"all codes absent": {Data{[]Feature{{Codes: []int32{-1, -1}, Levels: 2}}, []float64{1, 3}, nil, 2}, options(Regression, func(o *Options) { o.MinRows = 1 }), 2},
+		"no penalty":       {Data{x, []float64{1, 2, 3, 6}, nil, 4}, options(Regression, func(o *Options) { o.L2 = 0 }), 3},
+	}
+	for name, c := range cases {
+		m, err := Fit(Env{}, c.d, nil, c.o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if len(m.Trees) != 0 || m.Best != 0 || math.Abs(m.Base-c.base) > 0.05 || c.o.Objective == Regression && m.Base != c.base {
+			t.Errorf("%s: %d trees, base %v, want %v", name, len(m.Trees), m.Base, c.base)
+		}
+	}
+	// Drawn rows may be none at all: defined, and no NaN.
+	m, err := Fit(Env{}, cases["no penalty"].d, nil, options(Regression, func(o *Options) { o.L2, o.RowSample = 0, 0.1 }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range predict(m, cases["no penalty"].d) {
+		if math.IsNaN(p) {
+			t.Error("NaN from a tree without rows")
+		}
+	}
+}
+
+func TestFitsExactlyWhatTreesCan(t *testing.T) {
+	// One split of two equal halves, no penalty, full rate: the labels.
+	d := Data{N: 40, Features: []Feature{{Name: "x"}}}
+	for i := range d.N {
+		d.Features[0].Values = append(d.Features[0].Values, float64(i))
+		d.Label = append(d.Label, float64(i/20)*10)
+	}
+	o := options(Regression, func(o *Options) { o.L2, o.LearningRate, o.MinRows, o.Trees = 0, 1, 1, 3 })
+	m := fit(t, d, nil, o)
+	if !slices.Equal(predict(m, d), d.Label) {
+		t.Error("a step was not learnt exactly")
+	}
+	if len(m.Trees) != 1 || m.Trees[0].Threshold[0] != 19.5 {
+		t.Errorf("%d trees, threshold %v", len(m.Trees), m.Trees[0].Threshold)
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	ok := func() Data {
+		return Data{[]Feature{{Name: "x", Values: []float64{1, 2}}, {Name: "c", Codes: []int32{0, -1}, Levels: 1}}, []float64{0, 1}, []float64{1, 1}, 2}
+	}
+	cases := map[string]func(d *Data, o *Options){
+		"3 labels for 2 rows":         func(d *Data, o *Options) { d.Label = []float64{0, 1, 1} },
+		"1 weights for 2 rows":        func(d *Data, o *Options) { d.Weight = d.Weight[:1] },
+		"has 1 values":                func(d *Data, o *Options) { d.Features[0].Values = d.Features[0].Values[:1] },
+		"has 1 codes":                 func(d *Data, o *Options) { d.Features[1].Codes = d.Features[1].Codes[:1] },
+		"has code 1 of 1 levels":      func(d *Data, o *Options) { d.Features[1].Codes[1] = 1 },
+		"both values and codes":       func(d *Data, o *Options) { d.Features[0].Codes = d.Features[1].Codes },
+		"0 levels":                    func(d *Data, o *Options) { d.Features[1].Levels = 0 },
+		"label 2 in row 1":            func(d *Data, o *Options) { d.Label[1] = 2 },
+		"label NaN in row 1":          func(d *Data, o *Options) { d.Label[1], o.Objective = math.NaN(), Regression },
+		"label 1e+200":                func(d *Data, o *Options) { d.Label[1], o.Objective = 1e200, Regression },
+		"weight -1":                   func(d *Data, o *Options) { d.Weight[0] = -1 },
+		"weight NaN":                  func(d *Data, o *Options) { d.Weight[0] = math.NaN() },
+		"no row has a weight":         func(d *Data, o *Options) { d.Weight = []float64{0, 0} },
+		"0 rows":                      func(d *Data, o *Options) { *d = Data{} },
+		"trees is 0":                  func(d *Data, o *Options) { o.Trees = 0 },
+		"leaves is 1":                 func(d *Data, o *Options) { o.Leaves = 1 },
+		"bins is 256":                 func(d *Data, o *Options) { o.Bins = 256 },
+		"learning rate is NaN":        func(d *Data, o *Options) { o.LearningRate = math.NaN() },
+		"row sample is 1.5":           func(d *Data, o *Options) { o.RowSample = 1.5 },
+		"l2 is -1":                    func(d *Data, o *Options) { o.L2 = -1 },
+		"unknown metric \"gini\"":     func(d *Data, o *Options) { o.EarlyMetric = "gini" },
+		"auc needs the binary":        func(d *Data, o *Options) { o.EarlyMetric, o.Objective = AUC, Regression },
+		"unknown objective 7":         func(d *Data, o *Options) { o.Objective = 7 },
+		"min rows is 0":               func(d *Data, o *Options) { o.MinRows = 0 },
+		"early rounds is -1":          func(d *Data, o *Options) { o.EarlyRounds = -1 },
+		"cat max is 0":                func(d *Data, o *Options) { o.CatMax = 0 },
+		"column sample is 0, want mo": func(d *Data, o *Options) { o.ColumnSample = 0 },
+	}
+	for want, change := range cases {
+		d, o := ok(), options(Binary)
+		change(&d, &o)
+		if _, err := Fit(Env{}, d, nil, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want %q, got %v", want, err)
+		}
+	}
+	v := ok()
+	v.Label = []float64{1, 1}
+	_, err := Fit(Env{}, ok(), &v, options(Binary, func(o *Options) { o.EarlyMetric = AUC }))
+	if err == nil || !strings.Contains(err.Error(), "needs both labels") {
+		t.Errorf("AUC of one class: %v", err)
+	}
+	v = ok()
+	v.Features = v.Features[:1]
+	if _, err = Fit(Env{}, ok(), &v, options(Binary)); err == nil || !strings.Contains(err.Error(), "1 features") {
+		t.Errorf("features missing: %v", err)
+	}
+	stop := errors.New("enough")
+	calls := 0
+	_, err = Fit(Env{Stop: func() error {
+		if calls++; calls > 2 {
+			return stop
+		}
+		return nil
+	}}, synth(1, 2000, Binary), nil, options(Binary))
+	if !errors.Is(err, stop) || !strings.Contains(err.Error(), "after 2 trees") {
+		t.Errorf("stopped: %v", err)
+	}
+}
+
+// Of equal gains the lowest feature, then the lowest threshold, then missing to
+// the right: sums are integers, so mirror images do have equal gains.
+func TestTies(t *testing.T) {
+	var x []float64
+	d := Data{N: 90}
+	for i := range d.N {
+		x = append(x, float64(i%3))
+		d.Label = append(d.Label, float64(i%3))
+	}
+	d.Features = []Feature{{Name: "a", Values: x}, {Name: "b", Values: slices.Clone(x)}}
+	o := options(Regression, func(o *Options) { o.Trees, o.Leaves, o.MinRows = 1, 2, 1 })
+	tree := fit(t, d, nil, o).Trees[0]
+	if tree.Feature[0] != 0 || tree.Threshold[0] != 0.5 {
+		t.Errorf("feature %d, threshold %v", tree.Feature[0], tree.Threshold[0])
+	}
+	// The middle group missing: with it on the left the cut at 0.5 gains as
+	// much as with it on the right.
+	for i := range x {
+		if x[i] == 1 {
+			x[i] = math.NaN()
+		}
+	}
+	d.Features = d.Features[:1]
+	if tree = fit(t, d, nil, o).Trees[0]; tree.Threshold[0] != 1 || tree.MissingLeft[0] {
+		t.Errorf("threshold %v, missing left %v", tree.Threshold[0], tree.MissingLeft[0])
+	}
+}
+
+// Where all labels of a node are the same there is nothing to gain, though
+// rounding may say that there is a little.
+func TestPureNodesStayWhole(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 6))
+	d := Data{N: 997, Features: []Feature{{Name: "x"}, {Name: "noise"}}}
+	for i := range d.N {
+		d.Features[0].Values = append(d.Features[0].Values, float64(i/4))
+		d.Features[1].Values = append(d.Features[1].Values, r.Float64())
+		d.Label = append(d.Label, []float64{0.1, 0.7, 0.3}[min(2, i/4/70)])
+	}
+	o := options(Regression, func(o *Options) { o.Trees, o.MinRows, o.L2, o.LearningRate = 1, 1, 0, 1 })
+	m := fit(t, d, nil, o)
+	if n := len(m.Trees[0].Leaf); n != 3 {
+		t.Errorf("%d leaves for 3 values", n)
+	}
+	// With weights the gradients of equal labels round apart, and a split that
+	// gains a billionth may stand; it must not move a value.
+	e := weighted(d, 1, func(r *rand.Rand) float64 { return float64(1 + r.IntN(2)) })
+	for _, m := range []*Model{m, fit(t, e, nil, o)} {
+		for i, p := range predict(m, d) {
+			if math.Abs(p-d.Label[i]) > 1e-8 {
+				t.Fatalf("row %d is %v, want %v", i, p, d.Label[i])
+			}
+		}
+	}
+}

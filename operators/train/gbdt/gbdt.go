@@ -1,0 +1,288 @@
+// Package gbdt fits gradient-boosted trees on histograms of binned columns.
+//
+// It is the learner alone, on plain slices: no batches, no files, no
+// goroutines of its own. What it promises:
+//
+//   - The model is the same to the bit for any number of workers and any order
+//     in which they run, because every sum that workers share is an integer:
+//     gradients are rounded once to a grid whose step is a power of two, and
+//     integer addition is associative.
+//   - With RowSample 1 and at most 200,000 rows (the size of the sample that
+//     bins are cut from) it does not depend on the order of the rows either.
+//   - A row ends in the same leaf while training and while predicting: a stored
+//     threshold is the very number that cut the bins, compared the same way.
+//
+// The method is that of XGBoost (Chen and Guestrin 2016: second-order gain,
+// learnt direction for missing values) grown best leaf first on histograms with
+// sibling subtraction as in LightGBM (Ke et al. 2017), with Fisher's (1958)
+// ordering for splits on categories.
+package gbdt
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Objective is what the trees minimise.
+type Objective uint8
+
+const (
+	// Binary is log-loss of labels 0 and 1; raw scores are log-odds.
+	Binary Objective = iota
+	// Regression is half the squared error; raw scores are in the label's unit.
+	Regression
+)
+
+// String names the objective.
+func (o Objective) String() string {
+	switch o {
+	case Binary:
+		return "binary"
+	case Regression:
+		return "regression"
+	}
+	return fmt.Sprintf("objective(%d)", uint8(o))
+}
+
+// Names of the metrics that a validation curve can hold. Lower is better, but
+// for AUC.
+const (
+	LogLoss = "log_loss" // binary only
+	AUC     = "auc"      // binary only; higher is better
+	RMSE    = "rmse"     // of the probability for binary
+	MAE     = "mae"      // of the probability for binary
+)
+
+// Feature is one column; exactly one of Values and Codes is set, with one
+// element a row. Fit reads and never writes it.
+type Feature struct {
+	Name string
+	// Values is a numeric column; NaN is missing, infinities are ordinary.
+	Values []float64
+	// Codes is a categorical column: 0 <= code < Levels; below 0 is missing, as
+	// is Levels or above in validation data (a level that was not known).
+	Codes  []int32
+	Levels int
+}
+
+// Data is a table of N rows. Weight nil means 1 for every row; a row of weight
+// 0 takes no part at all.
+type Data struct {
+	Features []Feature
+	Label    []float64
+	Weight   []float64
+	N        int
+}
+
+// Options of Fit. Start from Defaults; a zero Options is not valid.
+type Options struct {
+	Objective    Objective
+	Trees        int     // at most this many, at least 1
+	Leaves       int     // of one tree at most, at least 2
+	LearningRate float64 // factor on every leaf, in (0, 1]
+	Bins         int     // of a column at most, 2 to 255; missing has its own besides
+	MinRows      int     // in a leaf, at least 1
+	MinHessian   float64 // sum in a leaf, at least
+	MinGain      float64 // of a split, more than
+	L1, L2       float64 // penalties on leaf values
+	MaxDepth     int     // splits from root to leaf at most; 0 is no limit
+	RowSample    float64 // share of the rows drawn for each tree, in (0, 1]
+	ColumnSample float64 // share of the columns drawn for each tree, in (0, 1]
+	Seed         uint64
+
+	CatSmooth   float64 // added to the hessian when levels are ordered; a level with fewer rows in the node is not ordered
+	CatL2       float64 // added to L2 where levels were ordered
+	CatMax      int     // levels on the listed side of a split at most
+	CatMinGroup int     // rows that a group of levels needs
+	CatOneHot   int     // with at most so many levels, one is split off instead
+
+	// EarlyRounds stops after so many trees without a better metric on the
+	// validation data, and keeps the best; 0 keeps all trees.
+	EarlyRounds int
+	EarlyMetric string // one of the metric names; empty is LogLoss or RMSE by objective
+}
+
+// Defaults is what does well on most tables.
+func Defaults() Options {
+	return Options{
+		Trees: 100, Leaves: 31, LearningRate: 0.1, Bins: 255,
+		MinRows: 20, MinHessian: 1e-3, L2: 1,
+		RowSample: 1, ColumnSample: 1, Seed: 1,
+		CatSmooth: 10, CatL2: 10, CatMax: 32, CatMinGroup: 100, CatOneHot: 4,
+	}
+}
+
+// Validate says what is wrong with the options, all at once.
+func (o Options) Validate() error {
+	var errs []error
+	no := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	nonNegative := func(name string, v float64) {
+		no(!(v >= 0) || math.IsInf(v, 0), "%s is %v, want a number of at least 0", name, v)
+	}
+	share := func(name string, v float64) {
+		no(!(v > 0 && v <= 1), "%s is %v, want more than 0 and at most 1", name, v)
+	}
+	no(o.Objective > Regression, "unknown objective %d", o.Objective)
+	no(o.Trees < 1, "trees is %d, want at least 1", o.Trees)
+	no(o.Leaves < 2 || o.Leaves > 1<<20, "leaves is %d, want 2 to %d", o.Leaves, 1<<20)
+	share("learning rate", o.LearningRate)
+	no(o.Bins < 2 || o.Bins > 255, "bins is %d, want 2 to 255", o.Bins)
+	no(o.MinRows < 1, "min rows is %d, want at least 1", o.MinRows)
+	nonNegative("min hessian", o.MinHessian)
+	nonNegative("min gain", o.MinGain)
+	nonNegative("l1", o.L1)
+	nonNegative("l2", o.L2)
+	no(o.MaxDepth < 0, "max depth is %d, want at least 0", o.MaxDepth)
+	share("row sample", o.RowSample)
+	share("column sample", o.ColumnSample)
+	nonNegative("cat smooth", o.CatSmooth)
+	nonNegative("cat l2", o.CatL2)
+	no(o.CatMax < 1, "cat max is %d, want at least 1", o.CatMax)
+	no(o.CatMinGroup < 1, "cat min group is %d, want at least 1", o.CatMinGroup)
+	no(o.CatOneHot < 0, "cat one hot is %d, want at least 0", o.CatOneHot)
+	no(o.EarlyRounds < 0, "early rounds is %d, want at least 0", o.EarlyRounds)
+	switch o.EarlyMetric {
+	case "", RMSE, MAE:
+	case LogLoss, AUC:
+		no(o.Objective != Binary, "metric %s needs the binary objective", o.EarlyMetric)
+	default:
+		no(true, "unknown metric %q, want log_loss, auc, rmse or mae", o.EarlyMetric)
+	}
+	return errors.Join(errs...)
+}
+
+// metric is the name with its default filled in.
+func (o Options) metric() string {
+	if o.EarlyMetric != "" {
+		return o.EarlyMetric
+	}
+	if o.Objective == Binary {
+		return LogLoss
+	}
+	return RMSE
+}
+
+// Env is what Fit asks of its caller; a nil field is done without.
+type Env struct {
+	// Parallel calls f(0) to f(n-1) once each, in any order, on any number of
+	// workers, and returns when all are done. Nil runs them in turn.
+	Parallel func(n int, f func(i int))
+	// Progress is told of every tree: the metric is on the validation data, its
+	// name empty when there is none.
+	Progress func(done, total int, metric string, value float64)
+	// Stop is asked before every tree; its error ends Fit.
+	Stop func() error
+}
+
+// each runs f(0..n-1), in turn where there is nothing to share out.
+func (e Env) each(n int, f func(i int)) {
+	if n > 1 && e.Parallel != nil {
+		e.Parallel(n, f)
+		return
+	}
+	for i := 0; i < n; i++ {
+		f(i)
+	}
+}
+
+// blockRows is the unit in which passes over all rows are shared out.
+const blockRows = 16384
+
+// blocks cuts n rows into blocks and runs f on each.
+func (e Env) blocks(n int, f func(block, begin, end int)) {
+	e.each(blockCount(n), func(b int) {
+		f(b, b*blockRows, min(n, (b+1)*blockRows))
+	})
+}
+
+func blockCount(n int) int { return (n + blockRows - 1) / blockRows }
+
+// check says what is wrong with the table. Training data may not have codes
+// beyond the levels; validation data may.
+func (d *Data) check(o Options, what string, training bool) error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("gbdt: %s data: %w", what, fmt.Errorf(format, args...))
+	}
+	if d.N < 1 || int64(d.N) > math.MaxInt32 {
+		return bad("%d rows, want 1 to %d", d.N, math.MaxInt32)
+	}
+	if len(d.Label) != d.N {
+		return bad("%d labels for %d rows", len(d.Label), d.N)
+	}
+	if d.Weight != nil && len(d.Weight) != d.N {
+		return bad("%d weights for %d rows", len(d.Weight), d.N)
+	}
+	for _, f := range d.Features {
+		switch {
+		case f.Values != nil && f.Codes != nil:
+			return bad("feature %q has both values and codes", f.Name)
+		case f.Codes != nil || f.Levels != 0:
+			if f.Levels < 1 {
+				return bad("feature %q has %d levels, want at least 1", f.Name, f.Levels)
+			}
+			if len(f.Codes) != d.N {
+				return bad("feature %q has %d codes for %d rows", f.Name, len(f.Codes), d.N)
+			}
+			if training {
+				for i, c := range f.Codes {
+					if int(c) >= f.Levels {
+						return bad("feature %q has code %d of %d levels in row %d", f.Name, c, f.Levels, i)
+					}
+				}
+			}
+		case len(f.Values) != d.N:
+			return bad("feature %q has %d values for %d rows", f.Name, len(f.Values), d.N)
+		}
+	}
+	positive := false
+	for i, y := range d.Label {
+		w := d.weight(i)
+		// The bounds keep squares and sums of what follows finite.
+		if !(w >= 0 && w <= 1e100) {
+			return bad("weight %v in row %d, want 0 to 1e100", w, i)
+		}
+		if w == 0 {
+			continue
+		}
+		positive = true
+		if o.Objective == Binary && y != 0 && y != 1 {
+			return bad("label %v in row %d, want 0 or 1", y, i)
+		}
+		if !(math.Abs(y) <= 1e100) {
+			return bad("label %v in row %d, want a number within 1e100 of 0", y, i)
+		}
+	}
+	if !positive {
+		return bad("no row has a weight above 0")
+	}
+	return nil
+}
+
+func (d *Data) weight(i int) float64 {
+	if d.Weight == nil {
+		return 1
+	}
+	return d.Weight[i]
+}
+
+// same says how the columns of valid differ from those of train.
+func (d *Data) same(valid *Data) error {
+	if len(valid.Features) != len(d.Features) {
+		return fmt.Errorf("gbdt: validation data: %d features, training has %d", len(valid.Features), len(d.Features))
+	}
+	for i, f := range d.Features {
+		v := valid.Features[i]
+		if v.Name != f.Name {
+			return fmt.Errorf("gbdt: validation data: feature %d is %q, in training %q", i, v.Name, f.Name)
+		}
+		if (v.Levels > 0) != (f.Levels > 0) {
+			return fmt.Errorf("gbdt: validation data: feature %q is numeric in one and categorical in the other", f.Name)
+		}
+	}
+	return nil
+}

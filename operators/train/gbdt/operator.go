@@ -1,0 +1,289 @@
+package gbdt
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/diag"
+	distinct "github.com/headrace/headrace/operators/internal/counts"
+	"github.com/headrace/headrace/operators/model"
+)
+
+// Operator is train.gbdt.
+type Operator struct {
+	Trees        int        `param:"trees" doc:"trees at most" default:"100" min:"1" max:"100000"`
+	Leaves       int        `param:"leaves" doc:"leaves of a tree at most" default:"31" min:"2" max:"65536"`
+	LearningRate float64    `param:"learning_rate" doc:"factor on what each tree adds" default:"0.1" min:">0" max:"1"`
+	Bins         int        `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
+	MinRows      int        `param:"min_rows" doc:"rows in a leaf at least" default:"20" min:"1"`
+	MinGain      float64    `param:"min_gain" doc:"what a split must take off the loss, more than" default:"0" min:"0"`
+	L1           float64    `param:"l1" doc:"penalty on the size of leaf values" default:"0" min:"0"`
+	L2           float64    `param:"l2" doc:"penalty on half the squares of leaf values" default:"1" min:"0"`
+	MaxDepth     int        `param:"max_depth" doc:"splits from root to leaf at most; 0 is no limit" default:"0" min:"0" max:"1000"`
+	RowSample    float64    `param:"row_sample" doc:"share of the rows that each tree sees" default:"1" min:">0" max:"1"`
+	ColumnSample float64    `param:"column_sample" doc:"share of the columns that each tree sees" default:"1" min:">0" max:"1"`
+	Seed         int64      `param:"seed" doc:"another number draws other samples" default:"0"`
+	EarlyStop    *EarlyStop `param:"early_stop" doc:"end when the metric on held-out rows gets no better, and keep the trees up to the best"`
+	Threshold    float64    `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+}
+
+// EarlyStop is train.gbdt's option early_stop.
+type EarlyStop struct {
+	Part   string `param:"part" doc:"the rows that are measured on" enum:"valid" default:"valid"`
+	Metric string `param:"metric" doc:"what is measured; if not given, log_loss or rmse by the task" enum:"log_loss|auc|rmse|mae"`
+	Rounds int    `param:"rounds" doc:"trees without a better metric; 0 does not stop" default:"20" min:"0"`
+}
+
+func init() {
+	operators.Register(operators.Spec{
+		Name: "train.gbdt", Version: 1, New: func() operators.Op { return &Operator{} },
+		Doc: "Fits gradient-boosted trees to a binary label or a number, weighted by task.weight. Strings are learnt as categories and " +
+			"need no encoding, missing values need no filling; values that train rows do not have count as missing.",
+		Example: []operators.Example{{
+			Doc:     "a step in a number",
+			Options: "{trees: 1, leaves: 4, learning_rate: 1, min_rows: 1, l2: 0}",
+			Task:    operators.Task{Kind: operators.Regression, Label: "price"},
+			In: []string{`
+				_part | rooms int64? | price float64
+				train | 1            | 10
+				train | 1            | 10
+				train | 1            | 10
+				train | 5            | 30
+				train | 5            | 30
+				train | 5            | 30
+				test  | 2            | 0
+				test  | 4            | 0`},
+			Out: `
+				_part | rooms int64? | price float64 | pred float64
+				train | 1            | 10            | 10
+				train | 1            | 10            | 10
+				train | 1            | 10            | 10
+				train | 5            | 30            | 30
+				train | 5            | 30            | 30
+				train | 5            | 30            | 30
+				test  | 2            | 0             | 10
+				test  | 4            | 0             | 30`,
+		}, {
+			Doc:     "a level of a category that is mostly late; a value that train rows do not have counts as missing",
+			Options: "{trees: 1, leaves: 2, learning_rate: 1, min_rows: 1, l2: 0}",
+			Task:    operators.Task{Kind: operators.Binary, Label: "late"},
+			In: []string{`
+				_part | origin string? | late bool
+				train | SFO            | true
+				train | SFO            | true
+				train | SFO            | true
+				train | SFO            | false
+				train | LAX            | false
+				train | LAX            | false
+				train | LAX            | false
+				train | LAX            | true
+				test  | SFO            | true
+				test  | OAK            | true
+				test  | nil            | true`},
+			Out: `
+				_part | origin string? | late bool | p float64           | pred bool
+				train | SFO            | true      | 0.7310585786300049  | true
+				train | SFO            | true      | 0.7310585786300049  | true
+				train | SFO            | true      | 0.7310585786300049  | true
+				train | SFO            | false     | 0.7310585786300049  | true
+				train | LAX            | false     | 0.2689414213699951  | false
+				train | LAX            | false     | 0.2689414213699951  | false
+				train | LAX            | false     | 0.2689414213699951  | false
+				train | LAX            | true      | 0.2689414213699951  | false
+				test  | SFO            | true      | 0.7310585786300049  | true
+				test  | OAK            | true      | 0.7310585786300049  | true
+				test  | nil            | true      | 0.7310585786300049  | true`,
+		}},
+	})
+}
+
+// learner says what the trees take.
+func (o *Operator) learner() model.Learner {
+	return model.Learner{Name: "train.gbdt", Tasks: []operators.TaskKind{operators.Binary, operators.Regression}, Nulls: true, Text: true, Valid: o.stops()}
+}
+
+// stops says whether the fit reads valid rows.
+func (o *Operator) stops() bool { return o.EarlyStop != nil && o.EarlyStop.Rounds > 0 }
+
+// Check says what is learnt from what.
+func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
+	out, l := o.learner().Check(s)
+	if e := o.EarlyStop; e != nil && s.Task.Kind == operators.Regression && (e.Metric == LogLoss || e.Metric == AUC) {
+		l.Add(diag.New(diag.OptionConflict, diag.Option("early_stop", "metric"), "%s is of binary tasks, this is a regression", e.Metric).
+			WithHelp("there are rmse, mae"))
+	}
+	return out, l
+}
+
+// Narrow gives itself: what it makes is one thing.
+func (o *Operator) Narrow(operators.Site, []string) operators.Op { return o }
+
+// options are the core's.
+func (o *Operator) options(s operators.Site) Options {
+	c := Defaults()
+	c.Trees, c.Leaves, c.LearningRate, c.Bins, c.MinRows, c.MinGain = o.Trees, o.Leaves, o.LearningRate, o.Bins, o.MinRows, o.MinGain
+	c.L1, c.L2, c.MaxDepth, c.RowSample, c.ColumnSample = o.L1, o.L2, o.MaxDepth, o.RowSample, o.ColumnSample
+	c.Seed = hash.Combine(s.Seed, uint64(o.Seed))
+	if s.Task.Kind == operators.Regression {
+		c.Objective = Regression
+	}
+	if o.stops() {
+		c.EarlyRounds, c.EarlyMetric = o.EarlyStop.Rounds, o.EarlyStop.Metric
+	}
+	return c
+}
+
+// Fit learns from the train rows, and measures on the valid ones if it may stop early.
+func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operators.Table) (out operators.Fitted, err error) {
+	r := model.RolesOf(s)
+	switch {
+	case train.N == 0:
+		return out, model.DataError("there are no rows to learn from")
+	case o.stops() && valid.N == 0:
+		return out, model.DataError("early_stop measures on valid rows, and there are none")
+	}
+	opt := o.options(s)
+	rows := int64(train.N + valid.N)
+	// besides the input: floats of columns that are none yet, codes, bins in both layouts, gradients; and the histograms of the leaves
+	if err := env.Grant(rows*int64(10*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(opt.Leaves)); err != nil {
+		return out, fmt.Errorf("train.gbdt: %w", err)
+	}
+	v := newVocabularies(r.Features, train)
+	data, err := v.data(r, train, true)
+	if err != nil {
+		return out, err
+	}
+	var held *Data
+	if o.stops() {
+		d, err := v.data(r, valid, false)
+		if err != nil {
+			return out, fmt.Errorf("valid rows: %w", err)
+		}
+		held = &d
+	}
+	m, err := Fit(Env{
+		Parallel: env.Parallel,
+		Stop:     env.Context.Err,
+		Progress: func(done, total int, metric string, value float64) {
+			env.Progress(done, total)
+			if metric != "" {
+				env.Log(metric, done, value)
+			}
+		},
+	}, data, held, opt)
+	if err != nil {
+		if e := env.Context.Err(); e != nil {
+			return out, err
+		}
+		// the options are checked: what is left to refuse is in the data
+		return out, &operators.ErrData{Err: err}
+	}
+	out.Program = v.program(m, r, train, o.Threshold)
+	out.Notes = notes(m, opt, train.N, valid.N)
+	return out, nil
+}
+
+// notes are the importance of the features, the curve of the metric, and how many trees there are.
+func notes(m *Model, o Options, train, valid int) (n operators.Notes) {
+	names := make([]string, len(m.Features))
+	for j, f := range m.Features {
+		names[j] = f.Name
+	}
+	n.Importance = model.Shares(names, m.Gain)
+	fact := func(name, format string, args ...any) {
+		n.Facts = append(n.Facts, operators.Fact{Name: name, Text: fmt.Sprintf(format, args...)})
+	}
+	fact("rows", "%d", train)
+	fact("features", "%d", len(names))
+	fact("trees", "%d of %d", len(m.Trees), o.Trees)
+	if len(m.Curve) > 0 {
+		c := operators.Curve{Name: "valid " + m.Metric, Y: m.Curve}
+		for i := range m.Curve {
+			c.X = append(c.X, float64(i+1))
+		}
+		n.Curves = append(n.Curves, c)
+		fact("valid rows", "%d", valid)
+		if len(m.Trees) > 0 {
+			fact("best round", "%d", len(m.Trees))
+			fact("best "+m.Metric, "%s", strconv.FormatFloat(m.Curve[len(m.Trees)-1], 'g', 6, 64))
+		}
+	}
+	return n
+}
+
+// vocabularies hold, for each text feature, the values of the train rows, sorted: a value's place is its code.
+type vocabularies []*vocabulary
+
+type vocabulary struct {
+	keys distinct.Keys
+	rank []int32  // of each key, its code
+	text []string // of each code
+}
+
+func newVocabularies(features []operators.Field, train operators.Table) vocabularies {
+	v := make(vocabularies, len(features))
+	for j, f := range features {
+		if !f.Type.Text() {
+			continue
+		}
+		t := &vocabulary{keys: distinct.Keys{Type: f.Type}}
+		t.keys.Codes(nil, &train.Cols[j])
+		t.rank = make([]int32, t.keys.Len())
+		for code, k := range t.keys.Sorted() {
+			t.rank[k] = int32(code)
+			t.text = append(t.text, t.keys.Text(k))
+		}
+		v[j] = t
+	}
+	return v
+}
+
+// codes are the codes of a column, -1 for nulls and for values that the train rows do not have.
+func (t *vocabulary) codes(col *batch.Column) []int32 {
+	known := int32(len(t.rank))
+	codes := t.keys.Codes(nil, col) // values that are new are numbered behind the known ones
+	for i, k := range codes {
+		if k >= 0 && k < known {
+			codes[i] = t.rank[k]
+		} else {
+			codes[i] = -1
+		}
+	}
+	return codes
+}
+
+// levels is how many levels the core is told of; a column of nulls has one, which no row has.
+func (t *vocabulary) levels() int { return max(1, len(t.text)) }
+
+// data is a table as the core reads it: the features in their order, wide ones as their members.
+func (v vocabularies) data(r model.Roles, t operators.Table, fit bool) (Data, error) {
+	d := Data{N: t.N}
+	k := len(r.Features)
+	var err error
+	if r.Weight != "" {
+		if d.Weight, err = model.Weights(nil, r.Weight, &t.Cols[k+1], fit); err != nil {
+			return d, err
+		}
+	}
+	if fit {
+		d.Label, err = r.Target.Learn(&t.Cols[k], d.Weight)
+	} else {
+		d.Label, err = r.Target.Values(nil, &t.Cols[k])
+	}
+	if err != nil {
+		return d, err
+	}
+	for j, f := range r.Features {
+		if v[j] != nil {
+			d.Features = append(d.Features, Feature{Name: f.Name, Codes: v[j].codes(&t.Cols[j]), Levels: v[j].levels()})
+			continue
+		}
+		for _, n := range model.Numbers(r.Features[j:j+1], t.Cols[j:j+1]) {
+			d.Features = append(d.Features, Feature{Name: n.Name, Values: n.Values})
+		}
+	}
+	return d, nil
+}

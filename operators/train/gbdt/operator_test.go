@@ -1,0 +1,330 @@
+package gbdt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/headrace/headrace/kernels/fmath"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/model"
+	"github.com/headrace/headrace/operators/model/modeltest"
+	"github.com/headrace/headrace/operators/program"
+)
+
+func TestExamples(t *testing.T) { modeltest.Examples(t, "train.gbdt") }
+
+// opTable is rows with everything that the operator takes: numbers with nulls, NaN and infinities, bools, a category of few values with
+// nulls, one of many, a wide column, and an id.
+func opTable(seed uint64, n int, kind operators.TaskKind) (operators.Schema, batch.Batch, operators.Task) {
+	r := rand.New(rand.NewPCG(seed, 11))
+	x, u := make([]float64, n), make([]int32, n)
+	flag, few, many, id := make([]bool, n), make([]string, n), make([]string, n), make([]string, n)
+	null, null2 := make([]bool, n), make([]bool, n)
+	w, y := make([]float64, n), make([]float64, n)
+	v := (*batch.Ctx)(nil).NewVector(n, []string{"a", "b", "c"})
+	b := batch.Batch{N: n, Part: make([]uint8, n)}
+	for i := range n {
+		x[i], u[i], flag[i] = r.NormFloat64(), int32(r.IntN(20)), r.IntN(3) == 0
+		level := r.IntN(12)
+		few[i], many[i], id[i] = fmt.Sprint("level ", level), "", fmt.Sprint(i)
+		rare := int(math.Exp(7 * r.Float64()))
+		many[i] = fmt.Sprint("rare ", rare)
+		null[i], null2[i] = r.IntN(7) == 0, r.IntN(9) == 0
+		for j := range 3 {
+			v.Member(j)[i] = r.Float64()
+		}
+		w[i] = r.ExpFloat64()
+		y[i] = 2*math.Sin(2*x[i]) + float64(u[i]%5)/3 + 4*v.Member(1)[i]
+		if rare < 4 || rare%2 == 0 {
+			y[i] += 2
+		}
+		if flag[i] {
+			y[i]++
+		}
+		if !null2[i] {
+			y[i] += float64(level*5%12) / 4
+		}
+		switch r.IntN(20) {
+		case 0:
+			x[i] = math.NaN()
+		case 1:
+			x[i] = math.Inf(1 - 2*r.IntN(2))
+		}
+		b.Part[i] = uint8(i % 10 / 8) // a fifth is valid
+	}
+	b.Cols = []batch.Column{batch.OfFloat64s(x), batch.OfInt32s(u).WithNulls(null), batch.OfBools(flag), batch.OfStrings(few).WithNulls(null2),
+		batch.OfStrings(many), v, batch.OfStrings(id), batch.OfFloat64s(w)}
+	in := operators.Schema{}
+	for j, name := range []string{"x", "u", "flag", "few", "many", "v", "id", "w"} {
+		in.Fields = append(in.Fields, operators.Field{Name: name, Type: b.Cols[j].Type, Nullable: b.Cols[j].Valid != nil})
+	}
+	task := operators.Task{Kind: kind, Label: "y", Weight: "w", IDs: []string{"id"}}
+	in.Fields = append(in.Fields, operators.Field{Name: "y", Type: batch.T(batch.Float64)})
+	if kind == operators.Binary {
+		words := make([]string, n)
+		for i := range y {
+			words[i] = "no"
+			if r.Float64() < 1/(1+math.Exp(4-y[i])) {
+				words[i] = "yes"
+			}
+		}
+		in.Fields[8].Type, task.Positive = batch.T(batch.String), "yes"
+		b.Cols = append(b.Cols, batch.OfStrings(words))
+	} else {
+		b.Cols = append(b.Cols, batch.OfFloat64s(y))
+	}
+	return in, b, task
+}
+
+func opFit(t *testing.T, options string, env operators.Env, in operators.Schema, b batch.Batch, task operators.Task) operators.Fitted {
+	t.Helper()
+	o := &Operator{}
+	modeltest.Options(t, options, o)
+	f, err := modeltest.Fit(t, o, env, in, b, task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// The program predicts what the core's own Predict does, to the bit, on train rows and on others, by batch and row by row.
+func TestProgramIsPredict(t *testing.T) {
+	for _, kind := range []operators.TaskKind{operators.Binary, operators.Regression} {
+		in, b, task := opTable(1, 3000, kind)
+		o := &Operator{}
+		modeltest.Options(t, "{trees: 20, min_rows: 5}", o)
+		s := modeltest.Site(in, task)
+		out, _ := o.Check(s)
+		all := modeltest.Pick(in, b, batch.TrainRows, out.Reads.Cols)
+		f, err := o.Fit(s, operators.TestEnv(), all, operators.Table{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := modeltest.Score(t, f.Program, in, b)[0].Float64s()
+
+		r := model.RolesOf(s)
+		v := newVocabularies(r.Features, all)
+		train, err := v.data(r, all, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := Fit(Env{}, train, nil, o.options(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		every, err := v.data(r, modeltest.Pick(in, b, batch.AllRows, out.Reads.Cols), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := predict(m, every)
+		unseen := 0
+		for i := range want {
+			if kind == operators.Binary {
+				want[i] = fmath.Sigmoid(want[i])
+			}
+			if math.Float64bits(got[i]) != math.Float64bits(want[i]) {
+				t.Fatalf("%s: row %d: the program has %v, the core %v", kind, i, got[i], want[i])
+			}
+			if every.Features[4].Codes[i] < 0 {
+				unseen++
+			}
+		}
+		if unseen == 0 || len(m.Features) != 8 || len(m.Trees) != 20 {
+			t.Fatalf("%d unseen values, %d features, %d trees: the test tests little", unseen, len(m.Features), len(m.Trees))
+		}
+		// the many rare values are not stored
+		if k := f.Program.Nodes[1].Kind.(*program.Lookup); k.Keys.N > 256 || k.Keys.N == 0 {
+			t.Errorf("%d values stored", k.Keys.N)
+		}
+	}
+}
+
+func opAUC(y []bool, p []float64, rows []int) float64 {
+	hits, all := 0.0, 0.0
+	for _, i := range rows {
+		for _, j := range rows {
+			if y[i] && !y[j] {
+				all++
+				if p[i] > p[j] {
+					hits++
+				} else if p[i] == p[j] {
+					hits += 0.5
+				}
+			}
+		}
+	}
+	return hits / all
+}
+
+func TestOperatorQuality(t *testing.T) {
+	in, b, task := opTable(2, 6000, operators.Binary)
+	f := opFit(t, "{early_stop: {rounds: 10}, trees: 500}", operators.TestEnv(), in, b, task)
+	p := modeltest.Score(t, f.Program, in, b)
+	var valid []int
+	y := make([]bool, b.N)
+	for i := range y {
+		y[i] = b.Cols[8].Str(i) == "yes"
+		if b.PartAt(i) == batch.Valid {
+			valid = append(valid, i)
+		}
+		if p[1].Bit(i) != (p[0].Float64s()[i] >= 0.5) {
+			t.Fatal("pred is not p at the threshold")
+		}
+	}
+	if auc := opAUC(y, p[0].Float64s(), valid); auc < 0.8 {
+		t.Errorf("auc %v on valid rows", auc)
+	}
+	n := f.Notes
+	if len(n.Curves) != 1 || n.Curves[0].Name != "valid log_loss" || len(n.Curves[0].Y) < 20 || n.Curves[0].X[0] != 1 {
+		t.Errorf("curves %v", n.Curves)
+	}
+	if facts := fmt.Sprint(n.Facts); !strings.Contains(facts, "best round") || !strings.Contains(facts, "of 500") {
+		t.Errorf("facts %s", facts)
+	}
+	sum := 0.0
+	for i, g := range n.Importance {
+		sum += g.Gain
+		if i > 0 && g.Gain > n.Importance[i-1].Gain {
+			t.Error("importance is not in order")
+		}
+		if g.Feature == "id" || g.Feature == "w" || g.Feature == "y" {
+			t.Errorf("%s is a feature", g.Feature)
+		}
+	}
+	if math.Abs(sum-1) > 1e-12 || len(n.Importance) < 5 {
+		t.Errorf("importance %v", n.Importance)
+	}
+
+	in, b, task = opTable(3, 6000, operators.Regression)
+	f = opFit(t, "{trees: 200}", operators.TestEnv(), in, b, task)
+	pred := modeltest.Score(t, f.Program, in, b)[0].Float64s()
+	var res, spread, mean float64
+	for i := 8; i < b.N; i += 10 {
+		mean += b.Cols[8].Float64s()[i] / float64(b.N/10)
+	}
+	for i := 8; i < b.N; i += 10 {
+		v := b.Cols[8].Float64s()[i]
+		res, spread = res+(v-pred[i])*(v-pred[i]), spread+(v-mean)*(v-mean)
+	}
+	if r2 := 1 - res/spread; r2 < 0.85 {
+		t.Errorf("r2 %v on valid rows", r2)
+	}
+}
+
+// Workers do not change the bundle; the seed changes samples; Env is told of trees and metrics.
+func TestOperatorEnv(t *testing.T) {
+	in, b, task := opTable(4, 20000, operators.Binary)
+	options := "{trees: 8, row_sample: 0.5, column_sample: 0.7, early_stop: {metric: auc}}"
+	env := operators.TestEnv()
+	var done []int
+	var logged []string
+	env.Progress = func(d, total int) { done = append(done, d) }
+	env.Log = func(m string, step int, v float64) { logged = append(logged, fmt.Sprint(m, step)) }
+	want := opFit(t, options, env, in, b, task).Program.Marshal()
+	if len(done) != 8 || len(logged) != 8 || logged[7] != "auc8" {
+		t.Errorf("told of %v, %v", done, logged)
+	}
+	if !bytes.Equal(want, opFit(t, options, modeltest.Workers(3, 1), in, b, task).Program.Marshal()) {
+		t.Error("three workers give another model")
+	}
+	if bytes.Equal(want, opFit(t, strings.Replace(options, "{", "{seed: 5, ", 1), env, in, b, task).Program.Marshal()) {
+		t.Error("another seed gives the same samples")
+	}
+	coded := b
+	coded.Cols = append([]batch.Column(nil), b.Cols...)
+	dict := batch.OfStrings([]string{"unused", "level 3", "level 7"})
+	codes, plain := make([]int32, b.N), make([]string, b.N)
+	for i := range codes {
+		codes[i] = int32(1 + i%2)
+		plain[i] = dict.Str(1 + i%2)
+	}
+	coded.Cols[3] = batch.OfCodes(codes, &dict)
+	b.Cols[3] = batch.OfStrings(plain)
+	if !bytes.Equal(opFit(t, options, env, in, coded, task).Program.Marshal(), opFit(t, options, env, in, b, task).Program.Marshal()) {
+		t.Error("a dictionary gives another model")
+	}
+}
+
+func TestOperatorRefuses(t *testing.T) {
+	in, b, task := opTable(5, 100, operators.Binary)
+	check := func(name, want string, o *Operator, in operators.Schema, task operators.Task) {
+		t.Helper()
+		_, l := o.Check(modeltest.Site(in, task))
+		text := ""
+		for _, d := range l {
+			text += d.Error() + " / " + d.Help + "\n"
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("%s: %q, want %q", name, text, want)
+		}
+	}
+	with := func(f operators.Field) operators.Schema {
+		return operators.Schema{Fields: append(in.Fields[:len(in.Fields):len(in.Fields)], f)}
+	}
+	o := &Operator{}
+	modeltest.Options(t, "{trees: 3}", o)
+	check("timestamp", "feature.derive", o, with(operators.Field{Name: "at", Type: batch.Type{Kind: batch.Timestamp}}), task)
+	check("list", "clean.drop", o, with(operators.Field{Name: "l", Type: batch.Type{Kind: batch.List, Elem: batch.Int32}}), task)
+	check("clash", `column "p"`, o, with(operators.Field{Name: "p", Type: batch.T(batch.Float64)}), task)
+	none := task
+	none.Kind = operators.NoTask
+	check("task", "task: {kind: binary", o, in, none)
+	word := task
+	word.Positive = ""
+	check("positive", "task.positive: VALUE", o, in, word)
+	late := operators.Schema{Fields: append([]operators.Field(nil), in.Fields...)}
+	late.Fields[8].Nullable = true
+	check("nullable label", `clean.filter: "y != nil"`, o, late, task)
+	e := &Operator{EarlyStop: &EarlyStop{Metric: "auc", Rounds: 3}}
+	check("metric", "binary tasks", e, in, operators.Task{Kind: operators.Regression, Label: "x"})
+
+	same := b
+	same.Cols = append([]batch.Column(nil), b.Cols...)
+	words := make([]string, b.N)
+	for i := range words {
+		words[i] = "yes"
+	}
+	same.Cols[8] = batch.OfStrings(words)
+	_, err := modeltest.Fit(t, o, operators.TestEnv(), in, same, task)
+	var data *operators.ErrData
+	if !errors.As(err, &data) || !strings.Contains(err.Error(), "one class only") {
+		t.Errorf("one class: %v", err)
+	}
+	words[1], words[2] = "no", "maybe"
+	same.Cols[8] = batch.OfStrings(words)
+	if _, err = modeltest.Fit(t, o, operators.TestEnv(), in, same, task); !errors.As(err, &data) || !strings.Contains(err.Error(), "more than two values: no and maybe besides yes") {
+		t.Errorf("three classes: %v", err)
+	}
+	b.Part = nil
+	o = &Operator{}
+	modeltest.Options(t, "{early_stop: {}}", o)
+	if _, err = modeltest.Fit(t, o, operators.TestEnv(), in, b, task); !errors.As(err, &data) || !strings.Contains(err.Error(), "there are none") {
+		t.Errorf("no valid rows: %v", err)
+	}
+}
+
+// A constant column, a column of nulls and no tree at all are no reason to fail.
+func TestOperatorDegenerate(t *testing.T) {
+	in, b, err := operators.ParseRows(`
+		s string? | c int64 | n float64? | y bool
+		nil       | 1       | nil        | true
+		nil       | 1       | nil        | false
+		nil       | 1       | nil        | true
+		nil       | 1       | nil        | true`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := opFit(t, "{}", operators.TestEnv(), in, b, operators.Task{Kind: operators.Binary, Label: "y"})
+	if p := modeltest.Score(t, f.Program, in, b)[0].Float64s(); math.Abs(p[0]-0.75) > 1e-12 || p[0] != p[3] {
+		t.Errorf("p %v", p)
+	}
+	if f.Notes.Importance != nil {
+		t.Errorf("importance %v", f.Notes.Importance)
+	}
+}
