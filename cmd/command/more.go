@@ -1,0 +1,339 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/headrace/headrace/connectors"
+	"github.com/headrace/headrace/dags"
+	"github.com/headrace/headrace/engine"
+	"github.com/headrace/headrace/engine/inspect"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/operators/param"
+)
+
+// more are the commands beside the run: what there is, what a file holds, a first DAG file.
+func (a *app) more() []*cobra.Command {
+	return []*cobra.Command{a.test(), a.inspect(), a.new(), a.ops(), a.schema(), a.graph()}
+}
+
+func (a *app) test() *cobra.Command {
+	c := &cobra.Command{Use: "test FILE", Short: "Run the tests that stand in a DAG file", Args: oneFile(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			p, l, err := a.load(args)
+			if err != nil {
+				return err
+			}
+			if p == nil || l.Failed() {
+				return l.Err()
+			}
+			results, more := engine.Test(c.Context(), p, a.config())
+			if l = append(l, more...); l.Failed() {
+				return l.Err()
+			}
+			failed := 0
+			for _, r := range results {
+				if r.Failed == "" {
+					fmt.Fprintf(a.out, "ok    %s\n", r.Name)
+					continue
+				}
+				failed++
+				fmt.Fprintf(a.out, "FAIL  %s: %s\n", r.Name, r.Failed)
+				a.render(r.List)
+			}
+			fmt.Fprintf(a.out, "%d passed, %d failed\n", len(results)-failed, failed)
+			if failed > 0 {
+				return done{engine.ExitInvalid}
+			}
+			return nil
+		}}
+	a.dagFlags(c)
+	return c
+}
+
+func (a *app) inspect() *cobra.Command {
+	var label, plot string
+	c := &cobra.Command{Use: "inspect FILE", Short: "Show a file's schema and statistics", Args: exactly(1),
+		Long: `Inspect reads a data file once, on all cores, and shows each column: type, nulls, distinct values, least, greatest,
+mean, deviation, quartiles, most frequent values; and what to be wary of. With --label it also shows how much each
+column tells of that one: what tells all but everything is a leak more often than luck.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if plot != "" {
+				if err := inspect.PlotName(plot); err != nil {
+					return usage{fmt.Errorf("--plot %s: %w", plot, err)}
+				}
+			}
+			in, err := inspect.Read(c.Context(), args[0], inspect.Options{Workers: a.cores, Label: label})
+			if err != nil {
+				return err
+			}
+			if plot != "" {
+				if err := in.Plot(plot); err != nil {
+					return fmt.Errorf("--plot: %w", err)
+				}
+			}
+			if a.jsonOut {
+				return a.json(map[string]any{"version": inspect.Version, "file": in})
+			}
+			if err := in.Print(a.out, min(width(a.out), 120)); err != nil {
+				return err
+			}
+			if plot != "" {
+				fmt.Fprintf(a.out, "\nplots  %s\n", plot)
+			}
+			return nil
+		}}
+	c.Flags().BoolVar(&a.jsonOut, "json", false, "print JSON")
+	c.Flags().StringVar(&label, "label", "", "compare every column with this one")
+	c.Flags().StringVar(&plot, "plot", "", "draw every column into this file (.svg or .png)")
+	c.Flags().IntVar(&a.cores, "cores", 0, "cores to use; 0: all")
+	return c
+}
+
+func (a *app) new() *cobra.Command {
+	var label, output string
+	var d inspect.Draft
+	c := &cobra.Command{Use: "new FILE --label COLUMN", Short: "Write a DAG file for a data file", Args: exactly(1),
+		Long: `New looks at a data file and writes a DAG file that learns the label from its other columns: with a split, a
+model, an evaluation and a gate. It runs as it is, and says in comments what was decided and why. It is a place to
+start from; read it before you trust what it learns.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if label == "" {
+				return usage{errors.New("--label COLUMN is missing")}
+			}
+			if d.Path = args[0]; output != "" { // a path in a DAG file starts from the file's folder
+				abs, err := filepath.Abs(d.Path)
+				if err != nil {
+					return err
+				}
+				dir, err := filepath.Abs(filepath.Dir(output))
+				if err != nil {
+					return err
+				}
+				if rel, err := filepath.Rel(dir, abs); err == nil {
+					d.Path = rel
+				}
+			}
+			in, err := inspect.Read(c.Context(), args[0], inspect.Options{Workers: a.cores, Label: label})
+			if err != nil {
+				return err
+			}
+			text, err := in.DraftDAG(d)
+			if err != nil {
+				return err
+			}
+			if output == "" {
+				_, err := fmt.Fprint(a.out, text)
+				return err
+			}
+			f, err := os.OpenFile(output, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+			if err != nil {
+				return usage{err}
+			}
+			if _, err := f.WriteString(text); err != nil {
+				f.Close()
+				return err
+			}
+			if err := f.Close(); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.out, "wrote %s: try headrace check %s\n", output, output)
+			return nil
+		}}
+	c.Flags().StringVar(&label, "label", "", "the column to learn")
+	c.Flags().StringVarP(&output, "output", "o", "", "file to write; it must not be there yet (default: print)")
+	c.Flags().StringVar(&d.Name, "name", "", "name of the DAG and the model (default: from the label)")
+	c.Flags().StringVar(&d.Task, "task", "", "binary or regression (default: as the label looks)")
+	c.Flags().StringVar(&d.Positive, "positive", "", "of a label: the value to tell from all others")
+	c.Flags().IntVar(&a.cores, "cores", 0, "cores to use; 0: all")
+	return c
+}
+
+func (a *app) ops() *cobra.Command {
+	var docs string
+	c := &cobra.Command{Use: "ops [NAME]", Short: "List operators and formats, or describe one", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			switch {
+			case docs != "":
+				return writeDocs(docs)
+			case len(args) == 1:
+				return a.describe(args[0])
+			}
+			t := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			for _, s := range operators.Catalogue() {
+				fmt.Fprintf(t, "%s\t%s\n", s.Name, firstSentence(s.Doc))
+			}
+			for _, f := range connectors.Formats() {
+				fmt.Fprintf(t, "%s\t%s\n", f.Name, firstSentence(f.Doc))
+			}
+			return t.Flush()
+		}}
+	c.Flags().StringVar(&docs, "docs", "", "write the reference into this folder")
+	return c
+}
+
+func firstSentence(doc string) string {
+	s, _, _ := strings.Cut(doc, ". ")
+	return strings.TrimSuffix(strings.ReplaceAll(s, "\n", " "), ".")
+}
+
+func (a *app) describe(name string) error {
+	if s, ok := operators.Lookup(name); ok {
+		_, err := fmt.Fprint(a.out, operatorText(s))
+		return err
+	}
+	if f, ok := connectors.Lookup(name); ok {
+		_, err := fmt.Fprint(a.out, formatText(f))
+		return err
+	}
+	names := operators.Names()
+	for _, f := range connectors.Formats() {
+		names = append(names, f.Name)
+	}
+	return diag.List{diag.New(diag.UnknownOperator, diag.At{}, "no operator or format %q", name).WithHelp("%s", diag.DidYouMean(name, "names", names))}.Err()
+}
+
+// operatorText is an operator's page of the reference.
+func operatorText(s operators.Spec) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", s.Name, s.Doc)
+	if len(s.Inputs) > 0 {
+		b.WriteString("\n## Inputs\n\n")
+		for _, in := range s.Inputs {
+			fmt.Fprintf(&b, "- `%s`: %s\n", in.Name, in.Doc)
+		}
+	}
+	options(&b, param.Describe(s.New()), s.Main)
+	for i, e := range s.Example {
+		if i == 0 {
+			b.WriteString("\n## Examples\n")
+		}
+		if e.Doc != "" {
+			fmt.Fprintf(&b, "\n%s\n", e.Doc)
+		}
+		opt := strings.TrimSpace(e.Options)
+		sep := " "
+		if strings.Contains(opt, "\n") {
+			opt, sep = "  "+strings.ReplaceAll(opt, "\n", "\n  "), "\n"
+		}
+		fmt.Fprintf(&b, "\n```yaml\n%s:%s%s\n```\n", s.Name, sep, opt)
+		for j, in := range e.In {
+			title := "in"
+			if len(s.Inputs) > j && len(e.In) > 1 {
+				title = s.Inputs[j].Name
+			}
+			fmt.Fprintf(&b, "\n```\n%s:\n%s\n```\n", title, rowsText(in))
+		}
+		fmt.Fprintf(&b, "\n```\nout:\n%s\n```\n", rowsText(e.Out))
+	}
+	return b.String()
+}
+
+// rowsText aligns the rows of an example.
+func rowsText(s string) string {
+	if schema, b, err := operators.ParseRows(s); err == nil {
+		s = operators.FormatRows(schema, b)
+	}
+	return strings.TrimSpace(s)
+}
+
+func formatText(f connectors.Format) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n\nFiles: %s\n", f.Name, f.Doc, strings.Join(f.Extensions, ", "))
+	options(&b, param.Describe(f.Options()), "")
+	return b.String()
+}
+
+func options(b *strings.Builder, opts []param.Option, main string) {
+	if len(opts) == 0 {
+		return
+	}
+	b.WriteString("\n## Options\n\n| option | type | default | |\n|---|---|---|---|\n")
+	optionRows(b, opts, main, "")
+}
+
+func optionRows(b *strings.Builder, opts []param.Option, main, prefix string) {
+	for _, o := range opts {
+		name, def := "`"+prefix+o.Name+"`", o.Default
+		if o.Inline {
+			name = "any other key"
+		}
+		switch {
+		case o.Required:
+			def = "must be given"
+		case def != "":
+			def = "`" + def + "`"
+		}
+		doc := o.Doc
+		if doc != "" && !strings.HasSuffix(doc, ".") {
+			doc += "."
+		}
+		if len(o.Enum) > 0 {
+			doc += " One of " + strings.Join(o.Enum, ", ") + "."
+		}
+		if o.Min != "" || o.Max != "" {
+			doc += " Bounds: " + bounds(o.Min, o.Max) + "."
+		}
+		if o.Name == main && main != "" {
+			doc += " May stand bare."
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, cell(o.Type), cell(def), cell(doc))
+		optionRows(b, o.Sub, "", prefix+o.Name+".")
+	}
+}
+
+func bounds(lo, hi string) string {
+	side := func(s, inclusive, exclusive string) string {
+		if strings.HasPrefix(s, ">") || strings.HasPrefix(s, "<") {
+			return exclusive + strings.TrimLeft(s, "<>=")
+		}
+		return inclusive + s
+	}
+	switch {
+	case hi == "":
+		return side(lo, "at least ", "above ")
+	case lo == "":
+		return side(hi, "at most ", "below ")
+	}
+	return side(lo, "at least ", "above ") + ", " + side(hi, "at most ", "below ")
+}
+
+func cell(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "|", "\\|"), "\n", " ") }
+
+func (a *app) schema() *cobra.Command {
+	return &cobra.Command{Use: "schema", Short: "Print the JSON Schema of DAG files, for editors", Args: exactly(0),
+		RunE: func(*cobra.Command, []string) error { return a.json(dags.JSONSchema()) }}
+}
+
+func (a *app) graph() *cobra.Command {
+	format := "mermaid"
+	c := &cobra.Command{Use: "graph FILE", Short: "Draw a DAG file (Mermaid or DOT)", Args: oneFile(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			p, l, err := a.load(args)
+			if err != nil {
+				return err
+			}
+			if p == nil || l.Failed() {
+				return l.Err()
+			}
+			switch format {
+			case "mermaid":
+				_, err = fmt.Fprint(a.out, p.Drawing().Mermaid())
+			case "dot":
+				_, err = fmt.Fprint(a.out, p.Drawing().DOT())
+			default:
+				return usage{fmt.Errorf("--format %s: mermaid or dot", format)}
+			}
+			return err
+		}}
+	a.dagFlags(c)
+	c.Flags().StringVar(&format, "format", format, "mermaid or dot")
+	return c
+}

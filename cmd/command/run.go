@@ -1,0 +1,264 @@
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/headrace/headrace/engine"
+	"github.com/headrace/headrace/engine/plan"
+	"github.com/headrace/headrace/engine/report"
+	"github.com/headrace/headrace/operators"
+)
+
+func (a *app) check() *cobra.Command {
+	c := &cobra.Command{Use: "check FILE", Short: "Check a DAG file; no row is read", Args: oneFile(1),
+		Long: `Check types the whole DAG before a row is read: names, options, columns, types, nulls, parts,
+leakage, moments, gates, and what the published model will ask for. Only Parquet footers and CSV
+headers are opened. Exit code 0: no error; 2: the DAG file is wrong; 4: a source cannot be read.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			p, l, err := a.load(args)
+			if err != nil {
+				return err
+			}
+			if p == nil {
+				return l.Err()
+			}
+			pl, more := engine.Check(c.Context(), p, a.config())
+			l = append(l, more...)
+			if l.Failed() {
+				return l.Err()
+			}
+			a.render(l)
+			fmt.Fprintf(a.out, "%s: %d sources, %d steps, no errors\n", p.File, len(p.Sources), len(p.Steps))
+			printServing(a.out, pl)
+			return nil
+		}}
+	a.dagFlags(c)
+	return c
+}
+
+// printServing says what the published model will ask for.
+func printServing(w io.Writer, pl *plan.Plan) {
+	if pl.Serving == nil {
+		return
+	}
+	fmt.Fprintf(w, "bundle input (%s): %s\n", pl.Serving.Place.Label(), strings.Join(pl.Serving.Ask(), ", "))
+	fmt.Fprintf(w, "bundle output: %s\n", strings.Join(pl.Serving.Want, ", "))
+}
+
+func (a *app) plan() *cobra.Command {
+	c := &cobra.Command{Use: "plan FILE", Short: "Show what a run would do; no row is read", Args: oneFile(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			p, l, err := a.load(args)
+			if err != nil {
+				return err
+			}
+			if p == nil {
+				return l.Err()
+			}
+			pl, more := engine.Check(c.Context(), p, a.config())
+			if l = append(l, more...); l.Failed() {
+				return l.Err()
+			}
+			a.render(l)
+			pl.Narrow(nil)
+			return engine.PrintPlan(a.out, pl)
+		}}
+	a.dagFlags(c)
+	return c
+}
+
+func (a *app) run() *cobra.Command {
+	var to, output, sample string
+	c := &cobra.Command{Use: "run FILE", Short: "Run a DAG file: learn, evaluate, gate, publish", Args: oneFile(1),
+		Long: `Run checks the DAG file, runs it, evaluates the new model beside the one in use, decides by the gates,
+and publishes. Exit codes: 0 done; 2 invalid file or arguments; 3 refused by a gate; 4 data; 6 memory;
+75 try again (disk full, another run of this DAG under way); 130, 143 stopped by a signal; 1 internal.
+
+With --to STEP -o FILE only what STEP needs is run and its rows are written, with _part and _row.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			cfg := a.config()
+			if sample != "" {
+				v, err := share(sample)
+				if err != nil {
+					return usage{err}
+				}
+				cfg.Sample = v
+			}
+			if (to == "") != (output == "") {
+				return usage{errors.New("--to STEP and -o FILE go together")}
+			}
+			p, l, err := a.load(args)
+			if err != nil {
+				return err
+			}
+			if p == nil || l.Failed() {
+				if p != nil { // what can be said of the rest is said too
+					var steps []string
+					if to != "" {
+						steps = []string{to}
+					}
+					_, more := engine.Check(c.Context(), p, cfg, steps...)
+					l = append(l, more...)
+				}
+				return l.Err()
+			}
+			bars := a.progress()
+			cfg.Progress = bars
+			if to != "" {
+				n, err := engine.Rows(c.Context(), p, cfg, to, output)
+				bars.Close()
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.out, "%s: %s rows of %s\n", output, count(n), to)
+				return nil
+			}
+			o, err := engine.Run(c.Context(), p, cfg)
+			bars.Close()
+			if o != nil {
+				a.render(append(l, o.Warnings...))
+			}
+			if o == nil || err != nil && !errors.Is(err, engine.ErrGate) {
+				return err
+			}
+			a.outcome(o)
+			if o.Unsaved != nil {
+				fmt.Fprintf(a.errs, "headrace: the model is published, but what the run leaves beside it is not whole: %s\n", oneLine(o.Unsaved))
+			}
+			if err != nil {
+				return done{engine.ExitCode(err)}
+			}
+			return nil
+		}}
+	a.dagFlags(c)
+	c.Flags().StringVar(&to, "to", "", "run to this step only, and write its rows")
+	c.Flags().StringVarP(&output, "output", "o", "", "file for the rows of --to; its name's end decides the format")
+	c.Flags().StringVar(&sample, "sample", "", "read a share of the rows, as 1% or 0.01; nothing is published, no sink written")
+	return c
+}
+
+// share reads 1% or 0.01.
+func share(s string) (float64, error) {
+	t, percent := strings.CutSuffix(s, "%")
+	v, err := strconv.ParseFloat(t, 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v > 0 && v <= 1) {
+		return 0, fmt.Errorf("--sample %s: write a share above 0 and at most 1, as 1%% or 0.01", s)
+	}
+	return v, nil
+}
+
+// count is a number of rows with thousands set apart.
+func count(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// outcome prints what came of a run: the metrics, each gate's verdict, what was published, where the report is.
+func (a *app) outcome(o *engine.Outcome) {
+	w := a.out
+	for _, e := range o.Evals {
+		fmt.Fprintf(w, "\n%s: %s rows\n", e.Step, count(e.Rows))
+		metricsTable(w, e)
+	}
+	if len(o.Gates) > 0 {
+		fmt.Fprintln(w, "\ngates")
+		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+		for _, g := range o.Gates {
+			fmt.Fprintf(t, "  %s\t%s\t%s\n", verdict(g), g.Line, g.Reason)
+		}
+		_ = t.Flush() // like the prints around it: the run is done, whoever reads of it or not
+	}
+	fmt.Fprintln(w)
+	switch {
+	case o.Version > 0:
+		fmt.Fprintf(w, "published  %s version %d", o.Model, o.Version)
+		if o.Alias != "" {
+			fmt.Fprintf(w, " as %s", o.Alias)
+		}
+		fmt.Fprintf(w, "  (%.12s)\n", o.Hash)
+	case !o.Passed:
+		fmt.Fprintln(w, "refused    nothing was published")
+	case o.Model != "":
+		fmt.Fprintln(w, "sampled    nothing was published")
+	}
+	for _, s := range o.Sinks {
+		fmt.Fprintf(w, "written    %s\n", s)
+	}
+	fmt.Fprintf(w, "report     %s\n", o.Report)
+	fmt.Fprintf(w, "run        %s  %s\n", o.Run, time.Duration(o.Seconds*float64(time.Second)).Round(10*time.Millisecond))
+}
+
+func verdict(g report.Gate) string {
+	switch {
+	case g.Passed:
+		return "pass"
+	}
+	return "FAIL"
+}
+
+// metricsTable prints a metric a line, the champion's beside the new model's where there is one.
+func metricsTable(w io.Writer, e report.Evaluation) {
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	models := e.Result.Models
+	if len(models) == 0 {
+		return
+	}
+	head := "  metric\tnew"
+	if len(models) > 1 {
+		head += "\tchampion\tdifference"
+	}
+	fmt.Fprintln(t, head)
+	for _, m := range models[0].Metrics {
+		fmt.Fprintf(t, "  %s\t%s", m.Name, metric(m.Value))
+		for _, o := range models[1:] {
+			if i := slices.IndexFunc(o.Metrics, func(x operators.Metric) bool { return x.Name == m.Name }); i >= 0 {
+				fmt.Fprintf(t, "\t%s\t%s", metric(o.Metrics[i].Value), signed(m.Value-o.Metrics[i].Value))
+			}
+		}
+		fmt.Fprintln(t)
+	}
+	_ = t.Flush() // as in outcome
+	if e.ChampionMissing != "" {
+		fmt.Fprintf(w, "  champion %s: %s\n", e.Champion, e.ChampionMissing)
+	}
+}
+
+// signed is a difference of metrics.
+func signed(v float64) string {
+	if v == 0 {
+		return "0"
+	}
+	if s := metric(v); v < 0 || s == "-" {
+		return s
+	}
+	return "+" + metric(v)
+}
+
+func metric(v float64) string {
+	if math.IsNaN(v) {
+		return "-"
+	}
+	if a := math.Abs(v); a >= 2 && a < 1e15 && v == math.Trunc(v) {
+		return count(int64(v)) // a number of rows
+	}
+	if math.Abs(v) >= 1e6 || v != 0 && math.Abs(v) < 1e-3 {
+		return strconv.FormatFloat(v, 'g', 5, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 4, 64)
+}

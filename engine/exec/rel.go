@@ -1,0 +1,572 @@
+package exec
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"github.com/headrace/headrace/engine/plan"
+	"github.com/headrace/headrace/kernels/exact"
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/kernels/reduce"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/program"
+	"github.com/headrace/headrace/operators/rel"
+)
+
+// table makes the rows of a relational node, in memory.
+func (x *Exec) table(ctx context.Context, n *plan.Node) (err error) {
+	st := x.opt.Progress.Stage("table", labels([]*plan.Node{n}), x.total(Base(n.In[0])))
+	defer func() { st.Done(err) }()
+	in := make([]Table, len(n.In))
+	refs := make([]rel.Node, len(n.In))
+	for i, from := range n.In {
+		cols := relColumns(n, i)
+		b, err := x.collect(ctx, from, cols, st)
+		if err != nil {
+			return err
+		}
+		in[i], refs[i] = Table{cols, b}, rel.In{I: i}
+	}
+	var aside *Table // rows that only: leaves alone
+	if n.Only != 0 && n.Only != batch.AllRows {
+		b := in[0].Rows
+		out := pick(nil, b, func(i int) bool { return !n.Only.Has(b.PartAt(i)) })
+		in[0].Rows = pick(nil, b, func(i int) bool { return n.Only.Has(b.PartAt(i)) })
+		aside = &Table{in[0].Cols, out}
+	}
+	return inStep(n, Guard(func() error {
+		lowered := n.Op.(operators.Rel).Lower(n.Site, refs)
+		t, err := relate(lowered, in)
+		if err != nil {
+			return err
+		}
+		if aside != nil {
+			both, err := concat([]batch.Batch{t.Rows, aside.Rows})
+			if err != nil {
+				return err
+			}
+			if renumbers(lowered) { // what is left alone comes behind
+				both.ID = batch.IDs{}
+			} else if both.N > 0 {
+				if both, err = inOrder([]batch.Batch{both}, n.In[0], in[0].Cols); err != nil {
+					return err
+				}
+			}
+			t.Rows = both
+		}
+		x.tables[n] = &t
+		return nil
+	}))
+}
+
+// renumbers says whether the rows of a relational node have new identities.
+func renumbers(r rel.Node) bool {
+	switch r := r.(type) {
+	case rel.In:
+		return false
+	case rel.Distinct:
+		return renumbers(r.From)
+	}
+	return true
+}
+
+// concat puts rows behind one another. Text that does not fit into one column is the data's fault.
+func concat(parts []batch.Batch) (batch.Batch, error) {
+	all, err := batch.ConcatBatches(nil, parts)
+	if err != nil {
+		err = &operators.ErrData{Err: err}
+	}
+	return all, err
+}
+
+// relate runs a relational node. Batches are in canonical order, columns by name.
+func relate(r rel.Node, in []Table) (Table, error) {
+	switch r := r.(type) {
+	case rel.In:
+		return in[r.I], nil
+	case rel.Sort:
+		t, err := relate(r.From, in)
+		if err != nil {
+			return t, err
+		}
+		return sortRows(t, r.By), nil
+	case rel.Distinct:
+		t, err := relate(r.From, in)
+		if err != nil {
+			return t, err
+		}
+		return distinct(t, r.By, r.Last), nil
+	case rel.Join:
+		l, err := relate(r.L, in)
+		if err != nil {
+			return l, err
+		}
+		q, err := relate(r.R, in)
+		if err != nil {
+			return q, err
+		}
+		return joinRows(l, q, r), nil
+	case rel.Aggregate:
+		t, err := relate(r.From, in)
+		if err != nil {
+			return t, err
+		}
+		return aggregate(t, r)
+	case rel.Union:
+		return union(r, in)
+	}
+	panic(fmt.Sprintf("exec: no relational node %T", r))
+}
+
+func (t *Table) column(name string) *batch.Column {
+	i := slices.Index(t.Cols, name)
+	if i < 0 {
+		panic("exec: table has no column " + name)
+	}
+	return &t.Rows.Cols[i]
+}
+
+// comparer compares rows of a column: numbers, NaN behind them; text by bytes. Nulls are the caller's.
+func comparer(c *batch.Column) func(i, j int32) int {
+	switch c.Type.Kind {
+	case batch.Bool:
+		return func(i, j int32) int { return cmp.Compare(b2i(c.Bit(int(i))), b2i(c.Bit(int(j)))) }
+	case batch.Int32, batch.Date:
+		v := c.Int32s()
+		return func(i, j int32) int { return cmp.Compare(v[i], v[j]) }
+	case batch.Int64, batch.Timestamp, batch.Decimal:
+		v := c.Int64s()
+		return func(i, j int32) int { return cmp.Compare(v[i], v[j]) }
+	case batch.Float32:
+		v := c.Float32s()
+		return func(i, j int32) int { return compareFloats(float64(v[i]), float64(v[j])) }
+	case batch.Float64:
+		v := c.Float64s()
+		return func(i, j int32) int { return compareFloats(v[i], v[j]) }
+	case batch.String, batch.Bytes:
+		return func(i, j int32) int { return bytes.Compare(c.Text(int(i)), c.Text(int(j))) }
+	}
+	panic("exec: " + c.Type.String() + " has no order")
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func compareFloats(a, b float64) int {
+	switch an, bn := a != a, b != b; {
+	case an && bn:
+		return 0
+	case an:
+		return 1
+	case bn:
+		return -1
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+func sortRows(t Table, by []rel.Key) Table {
+	idx := make([]int32, t.Rows.N)
+	for i := range idx {
+		idx[i] = int32(i)
+	}
+	type key struct {
+		c    *batch.Column
+		less func(i, j int32) int
+		rel.Key
+	}
+	var keys []key
+	for _, k := range by {
+		c := t.column(k.Column)
+		keys = append(keys, key{c, comparer(c), k})
+	}
+	slices.SortFunc(idx, func(i, j int32) int {
+		for _, k := range keys {
+			in, jn := k.c.Null(int(i)), k.c.Null(int(j))
+			d := 0
+			switch {
+			case in && jn:
+				continue
+			case in != jn:
+				if d = -1; in != k.NullsFirst {
+					d = 1
+				}
+				return d
+			default:
+				d = k.less(i, j)
+			}
+			if d != 0 {
+				if k.Descending {
+					d = -d
+				}
+				return d
+			}
+		}
+		return cmp.Compare(i, j) // rows are in canonical order
+	})
+	t.Rows = t.Rows.Take(nil, idx)
+	t.Rows.ID = batch.IDs{}
+	return t
+}
+
+// groupCodes numbers the distinct values of columns in the order of their first rows. A null is a value; -0 is 0, NaN is NaN.
+func groupCodes(t *Table, by []string) (codes []int32, groups int) {
+	var h hash.Table
+	codes = make([]int32, t.Rows.N)
+	cols := t.columns(by)
+	var key []byte
+	for i := range codes {
+		key, _ = appendKeys(key[:0], cols, i)
+		codes[i] = h.Insert(key)
+	}
+	return codes, h.Len()
+}
+
+func (t *Table) columns(names []string) (cols []*batch.Column) {
+	for _, c := range names {
+		cols = append(cols, t.column(c))
+	}
+	return cols
+}
+
+// appendKeys encodes the values of a row's columns; null says that one of them is.
+func appendKeys(key []byte, cols []*batch.Column, i int) (_ []byte, null bool) {
+	for _, c := range cols {
+		var none bool
+		key, none = appendKey(key, c, i)
+		null = null || none
+	}
+	return key, null
+}
+
+// appendKey encodes a value so that equal values, of whatever width, are equal bytes, and no value is a prefix of another.
+func appendKey(b []byte, c *batch.Column, i int) (key []byte, null bool) {
+	if c.Null(i) {
+		return append(b, 0), true
+	}
+	num := func(v int64) ([]byte, bool) { return binary.LittleEndian.AppendUint64(append(b, 1), uint64(v)), false }
+	real := func(v float64) ([]byte, bool) {
+		if v == 0 {
+			v = 0
+		}
+		if v != v {
+			v = math.NaN()
+		}
+		return binary.LittleEndian.AppendUint64(append(b, 2), math.Float64bits(v)), false
+	}
+	switch c.Type.Kind {
+	case batch.Bool:
+		return num(int64(b2i(c.Bit(i))))
+	case batch.Int32, batch.Date:
+		return num(int64(c.Int32s()[i]))
+	case batch.Int64, batch.Timestamp, batch.Decimal:
+		return num(c.Int64s()[i])
+	case batch.Float32:
+		return real(float64(c.Float32s()[i]))
+	case batch.Float64:
+		return real(c.Float64s()[i])
+	}
+	s := c.Text(i)
+	return append(binary.AppendUvarint(append(b, 3), uint64(len(s))), s...), false
+}
+
+func distinct(t Table, by []string, last bool) Table {
+	codes, groups := groupCodes(&t, by)
+	at := make([]int32, groups)
+	for i := range at {
+		at[i] = -1
+	}
+	for i, g := range codes {
+		if at[g] < 0 || last {
+			at[g] = int32(i)
+		}
+	}
+	slices.Sort(at)
+	t.Rows = t.Rows.Take(nil, at)
+	return t
+}
+
+func joinRows(l, r Table, j rel.Join) Table {
+	var h hash.Table
+	rows := [][]int32{}
+	var key []byte
+	var null bool
+	on := r.columns(j.ROn)
+	for i := range r.Rows.N {
+		if key, null = appendKeys(key[:0], on, i); null {
+			continue
+		}
+		g := int(h.Insert(key))
+		if g == len(rows) {
+			rows = append(rows, nil)
+		}
+		rows[g] = append(rows[g], int32(i))
+	}
+	var li, ri []int32
+	on = l.columns(j.LOn)
+	for i := range l.Rows.N {
+		g := int32(-1)
+		if key, null = appendKeys(key[:0], on, i); !null {
+			g = h.Find(key)
+		}
+		if g >= 0 {
+			for _, k := range rows[g] {
+				li, ri = append(li, int32(i)), append(ri, k)
+			}
+		} else if j.How == rel.Left {
+			li, ri = append(li, int32(i)), append(ri, -1)
+		}
+	}
+	out := Table{slices.Clone(l.Cols), l.Rows.Take(nil, li)}
+	for _, c := range slices.Sorted(maps.Keys(j.Take)) {
+		out.put(j.Take[c], r.column(c).Take(nil, ri)) // of no row: null
+	}
+	out.Rows.ID = batch.IDs{}
+	return out
+}
+
+func (t *Table) put(name string, c batch.Column) {
+	t.Rows.Cols = slices.Clone(t.Rows.Cols)
+	if i := slices.Index(t.Cols, name); i >= 0 {
+		t.Rows.Cols[i] = c
+		return
+	}
+	t.Cols, t.Rows.Cols = append(slices.Clone(t.Cols), name), append(t.Rows.Cols, c)
+}
+
+func union(r rel.Union, in []Table) (Table, error) {
+	var out Table
+	var parts []batch.Batch
+	tables := make([]Table, len(r.From))
+	for k, from := range r.From {
+		t, err := relate(from, in)
+		if err != nil {
+			return t, err
+		}
+		if tables[k] = t; k == 0 {
+			out.Cols = slices.Clone(t.Cols)
+		}
+		// a column that only the cut of valid rows reads is there in one of them
+		out.Cols = slices.DeleteFunc(out.Cols, func(c string) bool { return !slices.Contains(t.Cols, c) })
+	}
+	for k, t := range tables {
+		b := t.Rows
+		b.Cols = nil
+		for _, c := range out.Cols {
+			b.Cols = append(b.Cols, *t.column(c))
+		}
+		b.ID, b.Key = batch.IDs{}, nil
+		b.Part = make([]uint8, b.N)
+		for i := range b.Part {
+			b.Part[i] = uint8(r.Parts[k])
+		}
+		if r.Parts[k] == batch.Train && r.ValidShare > 0 {
+			if err := cutValid(&b, t, r); err != nil {
+				return t, err
+			}
+		}
+		parts = append(parts, b)
+	}
+	var err error
+	out.Rows, err = concat(parts)
+	out.Rows.ID = batch.IDs{}
+	return out, err
+}
+
+// cutValid makes a share of the train rows valid, by a hash of what they hold.
+func cutValid(b *batch.Batch, t Table, r rel.Union) error {
+	var in []program.Named
+	var cols []batch.Column
+	for _, c := range r.By {
+		col := t.column(c)
+		in, cols = append(in, program.Named{Name: c, Type: col.Type}), append(cols, *col)
+	}
+	i64 := batch.T(batch.Int64)
+	g := program.One(&program.HashPart{Seed: r.Seed, Cut: []float64{r.ValidShare}}, in, []program.Named{{Name: "key", Type: i64}, {Name: "part", Type: i64}})
+	ports := make([]batch.Column, len(g.In))
+	for i, p := range g.In {
+		ports[i] = cols[slices.Index(r.By, p.Name)]
+	}
+	got, err := g.Batch(nil, b.N, ports)
+	if err != nil {
+		return err
+	}
+	for i, v := range got[1].Int64s() {
+		if v == 0 {
+			b.Part[i] = uint8(batch.Valid)
+		}
+	}
+	return nil
+}
+
+// aggregate groups by hash; sums of floats are exact, so that the order of rows is no matter.
+func aggregate(t Table, r rel.Aggregate) (Table, error) {
+	codes, groups := groupCodes(&t, r.By)
+	if len(r.By) == 0 {
+		groups = 1
+	}
+	first := make([]int32, groups)
+	for i := range first {
+		first[i] = -1
+	}
+	for i, g := range codes {
+		if first[g] < 0 {
+			first[g] = int32(i)
+		}
+	}
+	out := Table{}
+	out.Rows.N = groups
+	for _, c := range r.By {
+		out.put(c, t.column(c).Take(nil, first))
+	}
+	for _, a := range r.Aggs {
+		c, err := aggregateOne(&t, a, codes, groups)
+		if err != nil {
+			return out, fmt.Errorf("%s of %s: %w", a.Func, a.Of, err)
+		}
+		out.put(a.Name, c)
+	}
+	return out, nil
+}
+
+func aggregateOne(t *Table, a rel.Agg, codes []int32, groups int) (batch.Column, error) {
+	n := make([]int64, groups)
+	if a.Of == "" {
+		for _, g := range codes {
+			n[g]++
+		}
+		return batch.OfInt64s(n), nil
+	}
+	c := t.column(a.Of)
+	for i, g := range codes {
+		if !c.Null(i) {
+			n[g]++
+		}
+	}
+	none, any := make([]bool, groups), false
+	for g := range none {
+		none[g] = n[g] == 0
+		any = any || none[g]
+	}
+	done := func(o batch.Column) (batch.Column, error) {
+		if any {
+			o = o.WithNulls(none)
+		}
+		return o, nil
+	}
+	switch a.Func {
+	case rel.Count:
+		return batch.OfInt64s(n), nil
+	case rel.CountDistinct:
+		var h hash.Table
+		var key []byte
+		clear(n)
+		for i, g := range codes {
+			if c.Null(i) {
+				continue
+			}
+			key, _ = appendKey(binary.LittleEndian.AppendUint32(key[:0], uint32(g)), c, i)
+			if k := h.Len(); int(h.Insert(key)) == k {
+				n[g]++
+			}
+		}
+		return batch.OfInt64s(n), nil
+	case rel.First, rel.Last, rel.Min, rel.Max:
+		at := make([]int32, groups)
+		for i := range at {
+			at[i] = -1
+		}
+		var less func(i, j int32) int
+		if a.Func == rel.Min || a.Func == rel.Max {
+			less = comparer(c)
+		}
+		for i, g := range codes {
+			if c.Null(i) {
+				continue
+			}
+			k := int32(i)
+			if at[g] < 0 || a.Func == rel.Last || a.Func == rel.Min && less(k, at[g]) < 0 || a.Func == rel.Max && less(k, at[g]) > 0 {
+				at[g] = k
+			}
+		}
+		return c.Take(nil, at), nil // of no value: null
+	case rel.Sum:
+		if a.Type.Kind == batch.Int64 {
+			total, x := make([]reduce.SumInt, groups), integers(c)
+			for i, g := range codes {
+				if !c.Null(i) {
+					total[g].Add(x(i))
+				}
+			}
+			sum := make([]int64, groups)
+			for g := range sum {
+				var ok bool
+				if sum[g], ok = total[g].Int64(); !ok {
+					return *c, &operators.ErrData{Err: errors.New("the sum overflows int64")}
+				}
+			}
+			return done(batch.OfInt64s(sum))
+		}
+		fallthrough
+	case rel.Mean:
+		// A sum a group, not exact.Groups: that has one window for all, so that a great value in one group would take the small ones
+		// of another.
+		e := make([]exact.Sum, groups)
+		x := (*batch.Ctx)(nil).Floats(*c)
+		for i, g := range codes {
+			if !c.Null(i) {
+				e[g].Add(x[i])
+			}
+		}
+		v := make([]float64, groups)
+		for g := range v {
+			if v[g] = e[g].Value(); a.Func == rel.Mean && n[g] > 0 {
+				v[g] /= float64(n[g])
+			}
+		}
+		return done(batch.OfFloat64s(v))
+	case rel.Var, rel.Std:
+		m := make([]exact.Moments, groups)
+		x := (*batch.Ctx)(nil).Floats(*c)
+		for i, g := range codes {
+			if !c.Null(i) {
+				m[g].Add(x[i])
+			}
+		}
+		v := make([]float64, groups)
+		for g := range v {
+			if _, v[g] = m[g].MeanVar(); a.Func == rel.Std {
+				v[g] = math.Sqrt(v[g])
+			}
+		}
+		return done(batch.OfFloat64s(v))
+	}
+	panic("exec: no aggregate " + a.Func.String())
+}
+
+func integers(c *batch.Column) func(i int) int64 {
+	switch c.Type.Kind {
+	case batch.Bool:
+		return func(i int) int64 { return int64(b2i(c.Bit(i))) }
+	case batch.Int32, batch.Date:
+		v := c.Int32s()
+		return func(i int) int64 { return int64(v[i]) }
+	}
+	v := c.Int64s()
+	return func(i int) int64 { return v[i] }
+}

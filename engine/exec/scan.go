@@ -1,0 +1,262 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/headrace/headrace/connectors"
+	"github.com/headrace/headrace/engine/plan"
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+)
+
+// sink takes the rows of one want, morsel by morsel, on any worker.
+type sink struct {
+	cols []int // of the stream's outputs
+	take func(w int, c *batch.Ctx, b batch.Batch) error
+	// try is the part of take that may fail at a row and leaves nothing behind; nil where there is none.
+	try func(c *batch.Ctx, b batch.Batch) error
+}
+
+// scan sends every row of a base through the flow of the wants. Where t is not nil, sinks may put rows into it.
+func (x *Exec) scan(ctx context.Context, base *plan.Node, wants []want, st Stage, t *turns) error {
+	f := compile(base, wants)
+	scan := x.scanSource
+	if base.Source == nil {
+		scan = x.scanTable
+	}
+	err := stopped(ctx, scan(ctx, f, st, t))
+	var step *StepError
+	switch {
+	case ctx.Err() != nil && err == context.Cause(ctx):
+		return err
+	case err == nil || base.Source == nil || errors.As(err, &step) || errors.Is(err, errEnough):
+		return err
+	}
+	return fmt.Errorf("source %q: %w", base.ID, err)
+}
+
+// stopped gives the reason of a context that ended where err says only that it did.
+func stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, ctx.Err()) || errors.Is(err, context.Cause(ctx))) {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// morsel takes a morsel of the base through the flow. Of the rows that fail it tells the first, so that the error is the same however
+// the rows are cut.
+func (f *flow) morsel(w int, c *batch.Ctx, b batch.Batch) error {
+	err := f.root.run(c, b, func(k *sink, b batch.Batch) error { return k.take(w, c, b) })
+	if err == nil {
+		return nil
+	}
+	return rowError(&b, f.base, Least(err, func(rows int) error {
+		return f.root.run(c, b.Slice(c, 0, rows), func(k *sink, b batch.Batch) error {
+			if k.try == nil {
+				return nil
+			}
+			return k.try(c, b)
+		})
+	}))
+}
+
+func (x *Exec) scanTable(ctx context.Context, f *flow, st Stage, t *turns) error {
+	table := x.tables[f.base]
+	if table == nil {
+		return fmt.Errorf("internal error: no table of %s", f.base.ID)
+	}
+	cols := make([]int, len(f.cols))
+	for i, c := range f.cols {
+		if cols[i] = slices.Index(table.Cols, c); cols[i] < 0 {
+			return fmt.Errorf("internal error: table of %s has no column %s", f.base.ID, c)
+		}
+	}
+	all := table.Rows
+	all.Cols = make([]batch.Column, len(cols))
+	for i, j := range cols {
+		all.Cols[i] = table.Rows.Cols[j]
+	}
+	m := (x.opt.MorselRows + 63) &^ 63 // slices begin at whole words of bitmaps
+	return x.parallel(ctx, (all.N+m-1)/m, t, func(w, i int) error {
+		c := &x.ctxs[w].work
+		defer c.Reset()
+		b := all.Slice(c, i*m, min(all.N, (i+1)*m))
+		st.Add(int64(b.N))
+		return f.morsel(w, c, b)
+	})
+}
+
+func (x *Exec) scanSource(ctx context.Context, f *flow, st Stage, t *turns) error {
+	src := f.base.Source
+	schema := src.Data.Schema()
+	cols := make([]int, len(f.cols))
+	for i, c := range f.cols {
+		if cols[i] = schema.Index(c); cols[i] < 0 {
+			return fmt.Errorf("internal error: source %s has no column %s", f.base.ID, c)
+		}
+	}
+	units := src.Data.Units()
+	var live []int
+	for i, u := range units {
+		if !f.never(u, schema) {
+			live = append(live, i)
+		}
+	}
+	var rows atomic.Int64
+	err := x.read(ctx, src.Data, live, cols, t, func(w int, b batch.Batch) error {
+		c := &x.ctxs[w].work
+		defer c.Reset()
+		st.Add(int64(b.N))
+		rows.Add(int64(b.N))
+		if x.opt.Sample > 0 && x.opt.Sample < 1 {
+			b = pick(c, b, func(i int) bool { return hash.Unit(hash.Draw(sampleSeed, b.ID.At(i).Ordinal, 0)) < x.opt.Sample })
+			if b.N == 0 {
+				return nil
+			}
+		}
+		return f.morsel(w, c, b)
+	})
+	if err != nil {
+		return err
+	}
+	return contracted(src, units, rows.Load())
+}
+
+// contracted holds the number of rows to the source's contract where the check could not: they are known only now.
+func contracted(src *plan.Source, units []connectors.Unit, rows int64) error {
+	d := src.Decl
+	if counted(units) || rows >= d.RowsMin && (d.RowsMax == 0 || rows <= d.RowsMax) {
+		return nil
+	}
+	want := fmt.Sprintf("at least %d", d.RowsMin)
+	if rows >= d.RowsMin {
+		want = fmt.Sprintf("at most %d", d.RowsMax)
+	}
+	return &operators.ErrData{Err: fmt.Errorf("%d rows, its contract says %s", rows, want)}
+}
+
+func counted(units []connectors.Unit) bool {
+	return !slices.ContainsFunc(units, func(u connectors.Unit) bool { return u.Rows < 0 })
+}
+
+// Map reads a data set, makes other rows of each morsel on any worker, and gives them in the order of the data set, in the batches of
+// Write. do may use the Ctx for what it makes; give is called by one goroutine at a time.
+func (x *Exec) Map(ctx context.Context, data connectors.Dataset, cols []int, do func(*batch.Ctx, batch.Batch) (batch.Batch, error), give func(batch.Batch) error) error {
+	live := make([]int, len(data.Units()))
+	for i := range live {
+		live[i] = i
+	}
+	q := &chunks{write: give}
+	t := newTurns(x.opt.Workers, q.add)
+	err := stopped(ctx, x.read(ctx, data, live, cols, t, func(w int, b batch.Batch) error {
+		c := &x.ctxs[w].work
+		defer c.Reset()
+		out, err := do(c, b)
+		if err != nil {
+			return err
+		}
+		return t.put(w, out)
+	}))
+	if err != nil {
+		return err
+	}
+	return Guard(func() error { return q.cut(1) })
+}
+
+// read gives the rows of units, morsel by morsel, to do, on any worker. The pieces of t are the units, or the morsels where units are
+// not counted.
+func (x *Exec) read(ctx context.Context, data connectors.Dataset, units, cols []int, t *turns, do func(w int, b batch.Batch) error) error {
+	if !counted(data.Units()) {
+		return x.stream(ctx, data, units, cols, t, do)
+	}
+	return x.parallel(ctx, len(units), t, func(w, i int) error {
+		c := &x.ctxs[w].read
+		return data.Read(ctx, c, units[i], cols, x.opt.MorselRows, func(b batch.Batch) error {
+			defer c.Reset()
+			return do(w, b)
+		})
+	})
+}
+
+// sampleSeed draws the rows of --sample: the same ones every night.
+var sampleSeed = hash.Seed("headrace sample")
+
+// stream reads units whose rows are not counted before they are read: one reader numbers the rows, all workers take morsels from a
+// short queue. It gives the error of the first morsel that failed, and the reader's own if none did.
+func (x *Exec) stream(ctx context.Context, data connectors.Dataset, units, cols []int, t *turns, do func(int, batch.Batch) error) error {
+	type piece struct {
+		i int
+		b batch.Batch
+	}
+	reading, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan piece, 2*x.opt.Workers)
+	var mu sync.Mutex
+	failed, first := math.MaxInt, error(nil)
+	fail := func(i int, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if i < failed {
+			failed, first = i, err
+		}
+		cancel()
+	}
+	wanted := func(i int) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return i < failed
+	}
+	var wg sync.WaitGroup
+	for w := range x.opt.Workers {
+		wg.Go(func() {
+			for p := range queue {
+				if !wanted(p.i) {
+					continue
+				}
+				if err := t.run(w, p.i, func() error {
+					if err := ctx.Err(); err != nil {
+						return err
+					}
+					return do(w, p.b)
+				}); err != nil {
+					fail(p.i, err)
+				}
+			}
+		})
+	}
+	err := Guard(func() error {
+		c := &batch.Ctx{Poison: x.opt.Poison}
+		row, n := uint64(0), 0
+		for _, u := range units {
+			err := data.Read(reading, c, u, cols, x.opt.MorselRows, func(b batch.Batch) error {
+				b = b.Clone()
+				b.ID = batch.IDs{Base: row}
+				c.Reset()
+				select {
+				case queue <- piece{n, b}:
+					row, n = row+uint64(b.N), n+1
+					return nil
+				case <-reading.Done():
+					return reading.Err()
+				}
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	close(queue)
+	wg.Wait()
+	if first != nil {
+		return first
+	}
+	return err
+}

@@ -1,0 +1,51 @@
+// Package report makes the page that a run leaves behind: one self-contained HTML file.
+package report
+
+import (
+	"time"
+
+	"github.com/headrace/headrace/operators"
+)
+
+// Page is what the report tells.
+type Page struct {
+	Pipeline, Doc string
+	Run           string
+	Started       time.Time
+	Engine        string
+	Params        map[string]string
+	Steps         []Step
+	Evals         []Evaluation
+	Gates         []Gate
+	Passed        bool
+	Model         string // "" where nothing is published
+	Version       int    // 0: not published
+	Alias         string
+	Hash          string
+}
+
+// Step is a line of the list of steps.
+type Step struct {
+	ID, Operator string
+	Facts        []operators.Fact
+}
+
+// Evaluation is one evaluate step.
+type Evaluation struct {
+	Step            string
+	Model           string
+	Rows            int64
+	Result          operators.Result
+	Notes           operators.Notes // of the model's fit
+	Champion        string          // the reference; "" where none is compared
+	ChampionMissing string          // why it was not scored; "" where it was
+	Overlap         int64           // of Rows, how many the champion has learnt from
+}
+
+// Gate is a line of the gates with its verdict.
+type Gate struct {
+	Line    string
+	Passed  bool
+	Skipped bool   // it names the champion, and there is none yet
+	Reason  string // the numbers: "auc = 0.6712, champion.auc = 0.6698"
+}
