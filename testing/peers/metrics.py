@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""Writes metrics.json: small inputs, and the metrics that scikit-learn finds for them.
+
+A Go test reads inputs and expected values and compares to 1e-12, so the file is stored and Python is not needed to test.
+Make it again with `/usr/bin/python3 testing/peers/metrics.py`; the seeds are fixed, so only another scikit-learn changes it.
+
+Every case has "name", "kind" (binary or regression), "y", an optional "weight", and "want", whose keys are Headrace's:
+  binary      "p" is the probability of 1, "threshold" the least p that predicts 1;
+              "confusion" is [tn, fp, fn, tp], sums of weights; log_loss clips p to [eps, 1-eps], eps being 2**-52;
+              auc and average_precision take equal p as one step, whatever the order of the rows
+  regression  "pred" is the prediction
+A null in "want" says that the metric is not defined there (one class only, no spread of y).
+"""
+import json
+import os
+
+import numpy as np
+import sklearn
+from sklearn import metrics as m
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def number(x):
+    """x as JSON: repr keeps every bit of a float64."""
+    x = float(x)
+    return x if np.isfinite(x) else None
+
+
+def binary(name, y, p, weight=None, threshold=0.5):
+    y, p = np.asarray(y, np.int64), np.asarray(p, np.float64)
+    pred = (p >= threshold).astype(np.int64)
+    both = len(np.unique(y)) == 2
+    w = {"sample_weight": weight}
+    confusion = m.confusion_matrix(y, pred, labels=[0, 1], **w).ravel()
+    want = {
+        "auc": m.roc_auc_score(y, p, **w) if both else None,
+        "average_precision": m.average_precision_score(y, p, **w) if y.any() else None,
+        "log_loss": m.log_loss(y, np.clip(p, EPS, 1 - EPS), labels=[0, 1], eps=EPS, **w),
+        "brier": m.brier_score_loss(y, p, pos_label=1, **w),
+        "accuracy": m.accuracy_score(y, pred, **w),
+        "precision": m.precision_score(y, pred, zero_division=0, **w),
+        "recall": m.recall_score(y, pred, zero_division=0, **w),
+        "f1": m.f1_score(y, pred, zero_division=0, **w),
+    }
+    case = {"name": name, "kind": "binary", "threshold": threshold, "y": y.tolist(), "p": p.tolist()}
+    if weight is not None:
+        case["weight"] = np.asarray(weight, np.float64).tolist()
+    case["want"] = {k: None if v is None else number(v) for k, v in want.items()}
+    case["want"]["confusion"] = [number(c) for c in confusion]
+    return case
+
+
+def regression(name, y, pred, weight=None):
+    y, pred = np.asarray(y, np.float64), np.asarray(pred, np.float64)
+    w = {"sample_weight": weight}
+    want = {
+        "rmse": np.sqrt(m.mean_squared_error(y, pred, **w)),
+        "mae": m.mean_absolute_error(y, pred, **w),
+        "r2": m.r2_score(y, pred, **w) if len(np.unique(y)) > 1 else None,
+    }
+    case = {"name": name, "kind": "regression", "y": y.tolist(), "pred": pred.tolist()}
+    if weight is not None:
+        case["weight"] = np.asarray(weight, np.float64).tolist()
+    case["want"] = {k: None if v is None else number(v) for k, v in want.items()}
+    return case
+
+
+def cases():
+    r = np.random.default_rng(20240501)
+
+    def labelled(n, rate, strength):
+        y = (r.random(n) < rate).astype(np.int64)
+        return y, 1 / (1 + np.exp(-(strength * (y - rate) + r.normal(size=n))))
+
+    y, p = labelled(300, 0.4, 1.5)
+    yield binary("plain", y, p)
+    yield binary("weights spanning 1e4", y, p, 10 ** r.uniform(-2, 2, len(y)))
+    yield binary("whole weights, some zero", y, p, r.integers(0, 4, len(y)).astype(float))
+    yield binary("threshold 0.3", y, p, threshold=0.3)
+
+    y, p = labelled(500, 0.3, 1.0)
+    five = np.round(p * 4) / 4
+    yield binary("heavy ties: five values", y, five)
+    yield binary("heavy ties, weights", y, five, r.exponential(size=len(y)))
+    yield binary("a threshold that is a value", y, five, threshold=0.75)
+    yield binary("all p equal", y, np.full(len(y), 0.25))
+
+    y, p = labelled(400, 0.02, 3.0)
+    y[:2] = 0, 1  # both classes, however the draw fell
+    yield binary("rare class", y, p)
+    yield binary("rare class, weights", y, p, np.where(y == 1, 25.0, 1.0))
+
+    y = np.array([0, 0, 1, 1, 0, 1])
+    yield binary("perfect", y, np.where(y == 1, 0.9, 0.1))
+    yield binary("upside down", y, np.where(y == 1, 0.1, 0.9))
+    yield binary("p of exactly 0 and 1, right and wrong", y, [0, 1, 1, 0, 0.5, 1])
+    yield binary("nearly 0 and 1", y, [1e-300, 1e-17, 1 - 2**-53, 1 - 2**-52, 2**-52, 1 - 1e-9])
+    yield binary("two rows", [0, 1], [0.3, 0.3])
+    yield binary("one class: only 1", [1, 1, 1], [0.2, 0.7, 0.9])
+    yield binary("one class: only 0", [0, 0, 0], [0.2, 0.7, 0.4])
+    yield binary("nothing predicted 1", [0, 1, 0, 1], [0.1, 0.2, 0.3, 0.4])
+    yield binary("a tie spans both classes at the top", [1, 0, 1, 0, 1, 0, 0], [0.8, 0.8, 0.8, 0.5, 0.5, 0.5, 0.1])
+
+    y = r.normal(size=200)
+    yield regression("plain", y, y + 0.3 * r.normal(size=200))
+    yield regression("weights spanning 1e4", y, 0.5 * y + r.normal(size=200), 10 ** r.uniform(-2, 2, 200))
+    yield regression("whole weights, some zero", y, 0.9 * y, r.integers(0, 4, 200).astype(float))
+    yield regression("far from zero", 1e6 + y, 1e6 + y + 0.01 * r.normal(size=200))
+    yield regression("many scales", np.exp(5 * y), np.exp(5 * y + 0.1 * r.normal(size=200)))
+    yield regression("worse than the mean", y, -2 * y)
+    yield regression("perfect", y[:20], y[:20])
+    yield regression("the mean of y", y, np.full(200, y.mean()))
+    yield regression("no spread of y", [3.0, 3.0, 3.0], [2.0, 3.0, 5.0])
+    yield regression("two rows", [1.0, 2.0], [1.5, 1.0])
+
+
+def main():
+    out = {
+        "made_by": "testing/peers/metrics.py",
+        "scikit_learn": sklearn.__version__,
+        "numpy": np.__version__,
+        "cases": list(cases()),
+    }
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "metrics.json")
+    with open(path, "w") as f:
+        # One case a line: a change of one case is a change of one line.
+        head = {k: v for k, v in out.items() if k != "cases"}
+        f.write(json.dumps(head)[:-1] + ', "cases": [\n')
+        f.write(",\n".join(json.dumps(c, allow_nan=False) for c in out["cases"]))
+        f.write("\n]}\n")
+    print(f"{path}: {len(out['cases'])} cases")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+#!/usr/bin/env python3
+"""Trains XGBoost (hist, best leaf first, two threads) on the train part of a table and prints how it does on the rest.
+
+usage: xgb.py TABLE.csv --label late --task binary [--trees 100 --leaves 63 --rate 0.1 --bins 255 …]
+The fit's seconds include binning. OMP_NUM_THREADS sets another number of threads.
+"""
+import peer  # first: it sets the number of threads
+
+import xgboost as xgb
+
+
+def main():
+    a = peer.flags(__doc__)
+    table = peer.Table(a)
+    native = a.categories == "native" and bool(table.text)
+
+    def matrix(part):
+        x = table.x[part]
+        kinds = ["c" if native and c in table.text else "q" for c in table.features]
+        return xgb.DMatrix(x.to_numpy(), label=table.y[part], weight=table.w[part], feature_names=table.features,
+                           feature_types=kinds, enable_categorical=native, nthread=peer.THREADS)
+
+    def fit():
+        params = {"objective": "binary:logistic" if a.task == "binary" else "reg:squarederror",
+                  "eval_metric": "logloss" if a.task == "binary" else "rmse", "tree_method": "hist",
+                  "grow_policy": "lossguide", "max_depth": 0, "max_leaves": a.leaves, "max_bin": a.bins,
+                  "eta": a.rate, "lambda": a.l2, "nthread": peer.THREADS, "seed": a.seed}
+        more = {"evals": [(matrix("valid"), "valid")], "early_stopping_rounds": a.early, "verbose_eval": False} if a.early else {}
+        model = xgb.train(params, matrix("train"), num_boost_round=a.trees, **more)
+        return model, (model.best_iteration + 1 if a.early else a.trees)
+
+    def predict(model, part):
+        return model.predict(matrix(part), iteration_range=(0, model.best_iteration + 1) if a.early else (0, 0))
+
+    peer.report("xgboost", xgb.__version__, a, table, fit, predict)
+
+
+if __name__ == "__main__":
+    main()
