@@ -241,6 +241,9 @@ var alike = []struct {
 func normal(dir, s string) string {
 	s = strings.ReplaceAll(s, dir, "DIR")
 	s = strings.ReplaceAll(s, filepath.Join(rig.Root(), "examples"), "EXAMPLES")
+	if data := os.Getenv("HEADRACE_DATA"); data != "" {
+		s = strings.ReplaceAll(s, data, "DATA")
+	}
 	for _, a := range alike {
 		s = a.is.ReplaceAllString(s, a.to)
 	}
