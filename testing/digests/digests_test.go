@@ -72,8 +72,8 @@ func ways(t *testing.T, ex example) string {
 		for _, level := range cpu.Levels() {
 			for _, workers := range []int{1, 2, 3, 7} {
 				for _, morsel := range []int{333, 4096, 16384} {
-					// the first example is run in all ways; of the others, and of all under -short, every seventh
-					if n++; (testing.Short() || ex.name != examples[0].name) && n%7 != 1 {
+					// the first example is run in all ways; of the others, and of all where time is short, every seventh
+					if n++; (testing.Short() || raceOn || ex.name != examples[0].name) && n%7 != 1 {
 						continue
 					}
 					restore := cpu.Lower(level)
