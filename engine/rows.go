@@ -34,7 +34,7 @@ func prepared(ctx context.Context, p *dags.Pipeline, cfg Config, step string) (*
 	if err := budget(cfg, pl); err != nil {
 		return nil, pl, nil, err
 	}
-	x := exec.New(pl, exec.Options{Workers: cfg.Workers, MorselRows: cfg.MorselRows, Sample: cfg.Sample, Progress: cfg.Progress, Budget: cfg.grant})
+	x := exec.New(pl, cfg.options(cfg.tables()))
 	return x, pl, n, x.Fit(ctx)
 }
 
@@ -48,6 +48,7 @@ func Rows(ctx context.Context, p *dags.Pipeline, cfg Config, step, path string) 
 	}
 	x, pl, n, err := prepared(ctx, p, cfg, step)
 	defer closeSources(pl)
+	defer x.Close()
 	if err != nil {
 		return 0, err
 	}
@@ -81,6 +82,7 @@ func Peek(ctx context.Context, p *dags.Pipeline, cfg Config, step string, limit 
 	cfg = cfg.filled(p)
 	x, pl, n, err := prepared(ctx, p, cfg, step)
 	defer closeSources(pl)
+	defer x.Close()
 	if err != nil {
 		return operators.Schema{}, batch.Batch{}, err
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/headrace/headrace/connectors/files"
 	"github.com/headrace/headrace/dags"
 	"github.com/headrace/headrace/engine/exec"
+	"github.com/headrace/headrace/engine/mem"
 	"github.com/headrace/headrace/engine/plan"
 	"github.com/headrace/headrace/engine/report"
 	"github.com/headrace/headrace/engine/store"
@@ -42,6 +43,7 @@ type Config struct {
 	Workspace  string
 	Workers    int // 0: what the DAG file says, else all cores
 	Memory     int64
+	Tables     int64 // what tables and accumulators may hold before they go to disk; 0: half of Memory
 	MorselRows int
 	Sample     float64
 	Date       string // run.date, "" for none stated
@@ -313,7 +315,8 @@ func (r *runner) all(ctx context.Context) error {
 	if err := budget(r.cfg, r.pl); err != nil {
 		return err
 	}
-	r.x = exec.New(r.pl, exec.Options{Workers: r.cfg.Workers, MorselRows: r.cfg.MorselRows, Sample: r.cfg.Sample, Progress: r.cfg.Progress, Budget: r.cfg.grant})
+	r.x = exec.New(r.pl, r.cfg.options(r.cfg.tables()))
+	defer r.x.Close()
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
@@ -389,6 +392,21 @@ func lower(n *plan.Node) int64 {
 		}
 	}
 	return rows * bytes / 2 // a split may keep rows away from it; half is certain enough to refuse
+}
+
+// tables is what tables and accumulators may hold before they go to disk: half of the budget, as a morsel's columns, what a sort works
+// in and the collector's head-room take the rest.
+func (c Config) tables() *mem.Budget {
+	limit := c.Tables
+	if limit == 0 {
+		limit = c.Memory / 2
+	}
+	return mem.New(limit, filepath.Join(c.Workspace, "tmp"))
+}
+
+// options are those of an execution whose tables are held in m.
+func (c Config) options(m *mem.Budget) exec.Options {
+	return exec.Options{Workers: c.Workers, MorselRows: c.MorselRows, Sample: c.Sample, Progress: c.Progress, Budget: c.grant, Memory: m}
 }
 
 func (c Config) grant(bytes int64) error {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/headrace/headrace/engine/mem"
 	"github.com/headrace/headrace/engine/plan"
 	"github.com/headrace/headrace/kernels/hash"
 	"github.com/headrace/headrace/operators"
@@ -24,7 +25,8 @@ type Options struct {
 	Workers    int                     // at least 1
 	MorselRows int                     // 0: 16384
 	Sample     float64                 // share of the source rows to read; 0 or 1: all
-	Budget     func(bytes int64) error // asks for memory; nil: always granted
+	Budget     func(bytes int64) error // says whether an operator may hold so many bytes; nil: always
+	Memory     *mem.Budget             // what tables may hold before they go to disk; nil: anything
 	Progress   Progress                // nil: none
 	Poison     bool                    // tests: freed arenas are filled with a pattern
 	Shuffle    uint64                  // tests: morsels are handed out in another order
@@ -70,6 +72,13 @@ func New(p *plan.Plan, opt Options) *Exec {
 		x.ctxs = append(x.ctxs, w)
 	}
 	return x
+}
+
+// Close lets go of what the run put aside on disk. A nil Exec has nothing there.
+func (x *Exec) Close() {
+	if x != nil {
+		x.opt.Memory.Close()
+	}
 }
 
 type silent struct{}
@@ -271,10 +280,4 @@ func (x *Exec) env(ctx context.Context, n *plan.Node, st Stage) operators.Env {
 		Log:      st.Log,
 		Progress: func(done, total int) { st.Set(int64(done), int64(total)) },
 	}
-}
-
-// Table is rows that the engine holds whole, in canonical order.
-type Table struct {
-	Cols []string
-	Rows batch.Batch
 }

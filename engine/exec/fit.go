@@ -341,7 +341,7 @@ func labels(nodes []*plan.Node) (s []string) {
 func (x *Exec) total(n *plan.Node) (rows int64) {
 	if n.Source == nil {
 		if t := x.tables[n]; t != nil {
-			return int64(t.Rows.N)
+			return int64(t.N)
 		}
 		return 0
 	}

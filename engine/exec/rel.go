@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/headrace/headrace/engine/plan"
 	"github.com/headrace/headrace/kernels/exact"
@@ -21,50 +22,95 @@ import (
 	"github.com/headrace/headrace/operators/rel"
 )
 
-// table makes the rows of a relational node, in memory.
+// table makes the rows of a relational node.
 func (x *Exec) table(ctx context.Context, n *plan.Node) (err error) {
 	st := x.opt.Progress.Stage("table", labels([]*plan.Node{n}), x.total(Base(n.In[0])))
 	defer func() { st.Done(err) }()
-	in := make([]Table, len(n.In))
+	in := make([]rows, len(n.In))
 	refs := make([]rel.Node, len(n.In))
 	for i, from := range n.In {
-		cols := relColumns(n, i)
-		b, err := x.collect(ctx, from, cols, st)
-		if err != nil {
-			return err
-		}
-		in[i], refs[i] = Table{cols, b}, rel.In{I: i}
-	}
-	var aside *Table // rows that only: leaves alone
-	if n.Only != 0 && n.Only != batch.AllRows {
-		b := in[0].Rows
-		out := pick(nil, b, func(i int) bool { return !n.Only.Has(b.PartAt(i)) })
-		in[0].Rows = pick(nil, b, func(i int) bool { return n.Only.Has(b.PartAt(i)) })
-		aside = &Table{in[0].Cols, out}
+		in[i], refs[i] = &nodeRows{x, from, relColumns(n, i), st}, rel.In{I: i}
 	}
 	return inStep(n, Guard(func() error {
-		lowered := n.Op.(operators.Rel).Lower(n.Site, refs)
-		t, err := relate(lowered, in)
-		if err != nil {
-			return err
-		}
-		if aside != nil {
-			both, err := concat([]batch.Batch{t.Rows, aside.Rows})
-			if err != nil {
-				return err
-			}
-			if renumbers(lowered) { // what is left alone comes behind
-				both.ID = batch.IDs{}
-			} else if both.N > 0 {
-				if both, err = inOrder([]batch.Batch{both}, n.In[0], in[0].Cols); err != nil {
-					return err
-				}
-			}
-			t.Rows = both
-		}
-		x.tables[n] = &t
-		return nil
+		t, err := x.relate(ctx, n, n.Op.(operators.Rel).Lower(n.Site, refs), in)
+		x.tables[n] = t
+		return err
 	}))
+}
+
+// relate makes the table that a relational node states. Where the step's only: leaves rows alone, those are taken aside before.
+func (x *Exec) relate(ctx context.Context, n *plan.Node, r rel.Node, in []rows) (*Table, error) {
+	return x.relateWhole(ctx, n, r, in)
+}
+
+// relateWhole makes a table with all rows of its inputs in memory.
+func (x *Exec) relateWhole(ctx context.Context, n *plan.Node, r rel.Node, in []rows) (*Table, error) {
+	whole := make([]frame, len(in))
+	for i, from := range in {
+		b, err := x.gather(ctx, from, n.In[i])
+		if err != nil {
+			return nil, err
+		}
+		whole[i] = frame{from.names(), b}
+	}
+	var aside *frame // rows that only: leaves alone
+	if n.Only != 0 && n.Only != batch.AllRows {
+		b := whole[0].Rows
+		out := pick(nil, b, func(i int) bool { return !n.Only.Has(b.PartAt(i)) })
+		whole[0].Rows = pick(nil, b, func(i int) bool { return n.Only.Has(b.PartAt(i)) })
+		aside = &frame{whole[0].Cols, out}
+	}
+	t, err := relate(r, whole)
+	if err != nil {
+		return nil, err
+	}
+	if aside != nil {
+		both, err := concat([]batch.Batch{t.Rows, aside.Rows})
+		if err != nil {
+			return nil, err
+		}
+		if renumbers(r) { // what is left alone comes behind
+			both.ID = batch.IDs{}
+		} else if both.N > 0 {
+			if both, err = inOrder([]batch.Batch{both}, n.In[0], whole[0].Cols); err != nil {
+				return nil, err
+			}
+		}
+		t.Rows = both
+	}
+	return x.keep(t)
+}
+
+// gather gives rows in canonical order, each column in one piece.
+func (x *Exec) gather(ctx context.Context, from rows, n *plan.Node) (batch.Batch, error) {
+	parts := make([][]batch.Batch, x.opt.Workers)
+	var held atomic.Int64
+	err := from.each(ctx, from.names(), func(w int, _ *batch.Ctx, b batch.Batch) error {
+		b = b.Clone()
+		parts[w] = append(parts[w], b)
+		return x.grant(held.Add(b.Bytes()))
+	})
+	if err != nil {
+		return batch.Batch{}, err
+	}
+	return inOrder(slices.Concat(parts...), n, from.names())
+}
+
+// keep makes a table of rows in canonical order.
+func (x *Exec) keep(f frame) (*Table, error) {
+	b := x.build(f.Cols, false)
+	for lo := 0; lo < f.Rows.N; lo += blockRows {
+		if err := b.add(f.Rows.Slice(nil, lo, min(f.Rows.N, lo+blockRows)), true); err != nil {
+			return nil, err
+		}
+	}
+	return &b.t, nil
+}
+
+// frame is rows in memory, each column in one piece.
+type frame struct {
+	Cols []string
+	Rows batch.Batch
 }
 
 // renumbers says whether the rows of a relational node have new identities.
@@ -88,7 +134,7 @@ func concat(parts []batch.Batch) (batch.Batch, error) {
 }
 
 // relate runs a relational node. Batches are in canonical order, columns by name.
-func relate(r rel.Node, in []Table) (Table, error) {
+func relate(r rel.Node, in []frame) (frame, error) {
 	switch r := r.(type) {
 	case rel.In:
 		return in[r.I], nil
@@ -126,7 +172,7 @@ func relate(r rel.Node, in []Table) (Table, error) {
 	panic(fmt.Sprintf("exec: no relational node %T", r))
 }
 
-func (t *Table) column(name string) *batch.Column {
+func (t *frame) column(name string) *batch.Column {
 	i := slices.Index(t.Cols, name)
 	if i < 0 {
 		panic("exec: table has no column " + name)
@@ -180,7 +226,7 @@ func compareFloats(a, b float64) int {
 	return 0
 }
 
-func sortRows(t Table, by []rel.Key) Table {
+func sortRows(t frame, by []rel.Key) frame {
 	idx := make([]int32, t.Rows.N)
 	for i := range idx {
 		idx[i] = int32(i)
@@ -225,7 +271,7 @@ func sortRows(t Table, by []rel.Key) Table {
 }
 
 // groupCodes numbers the distinct values of columns in the order of their first rows. A null is a value; -0 is 0, NaN is NaN.
-func groupCodes(t *Table, by []string) (codes []int32, groups int) {
+func groupCodes(t *frame, by []string) (codes []int32, groups int) {
 	var h hash.Table
 	codes = make([]int32, t.Rows.N)
 	cols := t.columns(by)
@@ -237,7 +283,7 @@ func groupCodes(t *Table, by []string) (codes []int32, groups int) {
 	return codes, h.Len()
 }
 
-func (t *Table) columns(names []string) (cols []*batch.Column) {
+func (t *frame) columns(names []string) (cols []*batch.Column) {
 	for _, c := range names {
 		cols = append(cols, t.column(c))
 	}
@@ -285,7 +331,7 @@ func appendKey(b []byte, c *batch.Column, i int) (key []byte, null bool) {
 	return append(binary.AppendUvarint(append(b, 3), uint64(len(s))), s...), false
 }
 
-func distinct(t Table, by []string, last bool) Table {
+func distinct(t frame, by []string, last bool) frame {
 	codes, groups := groupCodes(&t, by)
 	at := make([]int32, groups)
 	for i := range at {
@@ -301,7 +347,7 @@ func distinct(t Table, by []string, last bool) Table {
 	return t
 }
 
-func joinRows(l, r Table, j rel.Join) Table {
+func joinRows(l, r frame, j rel.Join) frame {
 	var h hash.Table
 	rows := [][]int32{}
 	var key []byte
@@ -332,7 +378,7 @@ func joinRows(l, r Table, j rel.Join) Table {
 			li, ri = append(li, int32(i)), append(ri, -1)
 		}
 	}
-	out := Table{slices.Clone(l.Cols), l.Rows.Take(nil, li)}
+	out := frame{slices.Clone(l.Cols), l.Rows.Take(nil, li)}
 	for _, c := range slices.Sorted(maps.Keys(j.Take)) {
 		out.put(j.Take[c], r.column(c).Take(nil, ri)) // of no row: null
 	}
@@ -340,7 +386,7 @@ func joinRows(l, r Table, j rel.Join) Table {
 	return out
 }
 
-func (t *Table) put(name string, c batch.Column) {
+func (t *frame) put(name string, c batch.Column) {
 	t.Rows.Cols = slices.Clone(t.Rows.Cols)
 	if i := slices.Index(t.Cols, name); i >= 0 {
 		t.Rows.Cols[i] = c
@@ -349,10 +395,10 @@ func (t *Table) put(name string, c batch.Column) {
 	t.Cols, t.Rows.Cols = append(slices.Clone(t.Cols), name), append(t.Rows.Cols, c)
 }
 
-func union(r rel.Union, in []Table) (Table, error) {
-	var out Table
+func union(r rel.Union, in []frame) (frame, error) {
+	var out frame
 	var parts []batch.Batch
-	tables := make([]Table, len(r.From))
+	tables := make([]frame, len(r.From))
 	for k, from := range r.From {
 		t, err := relate(from, in)
 		if err != nil {
@@ -389,7 +435,7 @@ func union(r rel.Union, in []Table) (Table, error) {
 }
 
 // cutValid makes a share of the train rows valid, by a hash of what they hold.
-func cutValid(b *batch.Batch, t Table, r rel.Union) error {
+func cutValid(b *batch.Batch, t frame, r rel.Union) error {
 	var in []program.Named
 	var cols []batch.Column
 	for _, c := range r.By {
@@ -415,7 +461,7 @@ func cutValid(b *batch.Batch, t Table, r rel.Union) error {
 }
 
 // aggregate groups by hash; sums of floats are exact, so that the order of rows is no matter.
-func aggregate(t Table, r rel.Aggregate) (Table, error) {
+func aggregate(t frame, r rel.Aggregate) (frame, error) {
 	codes, groups := groupCodes(&t, r.By)
 	if len(r.By) == 0 {
 		groups = 1
@@ -429,7 +475,7 @@ func aggregate(t Table, r rel.Aggregate) (Table, error) {
 			first[g] = int32(i)
 		}
 	}
-	out := Table{}
+	out := frame{}
 	out.Rows.N = groups
 	for _, c := range r.By {
 		out.put(c, t.column(c).Take(nil, first))
@@ -444,7 +490,7 @@ func aggregate(t Table, r rel.Aggregate) (Table, error) {
 	return out, nil
 }
 
-func aggregateOne(t *Table, a rel.Agg, codes []int32, groups int) (batch.Column, error) {
+func aggregateOne(t *frame, a rel.Agg, codes []int32, groups int) (batch.Column, error) {
 	n := make([]int64, groups)
 	if a.Of == "" {
 		for _, g := range codes {

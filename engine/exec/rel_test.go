@@ -73,8 +73,8 @@ func randomColumn(r *rand.Rand, t batch.Type, n int) batch.Column {
 	return c
 }
 
-func randomTable(r *rand.Rand, n int, names ...string) Table {
-	t := Table{Cols: names}
+func randomTable(r *rand.Rand, n int, names ...string) frame {
+	t := frame{Cols: names}
 	t.Rows.N = n
 	for range names {
 		t.Rows.Cols = append(t.Rows.Cols, randomColumn(r, relTypes[r.IntN(len(relTypes))], n))
@@ -103,7 +103,7 @@ func plainValue(c *batch.Column, i int) string {
 	return operators.FormatValue(c, i)
 }
 
-func plainRow(t *Table, i int, names ...string) string {
+func plainRow(t *frame, i int, names ...string) string {
 	var s []string
 	for _, n := range names {
 		s = append(s, plainValue(t.column(n), i))
@@ -112,7 +112,7 @@ func plainRow(t *Table, i int, names ...string) string {
 }
 
 // plainRows is a table row by row, with identities.
-func plainRows(t *Table) (out []string) {
+func plainRows(t *frame) (out []string) {
 	for i := range t.Rows.N {
 		out = append(out, fmt.Sprint(t.Rows.ID.At(i).Ordinal, ": ", plainRow(t, i, t.Cols...)))
 	}
@@ -142,7 +142,7 @@ func TestRelations(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		n := []int{0, 1, 2, 30, 130}[seed%5]
 		tab := randomTable(r, n, "a", "b", "c")
-		check := func(what string, got Table, err error, want []string) {
+		check := func(what string, got frame, err error, want []string) {
 			t.Helper()
 			if err != nil {
 				t.Fatalf("seed %d, %s: %v", seed, what, err)
@@ -190,7 +190,7 @@ func TestRelations(t *testing.T) {
 			}
 			return 0
 		})
-		got, err := relate(rel.Sort{From: rel.In{}, By: by}, []Table{tab})
+		got, err := relate(rel.Sort{From: rel.In{}, By: by}, []frame{tab})
 		check("sort", got, err, take(sorted, true))
 
 		for _, last := range []bool{false, true} {
@@ -205,7 +205,7 @@ func TestRelations(t *testing.T) {
 				keep = append(keep, i-1)
 			}
 			slices.Sort(keep)
-			got, err := relate(rel.Distinct{From: rel.In{}, By: []string{"a", "b"}, Last: last}, []Table{tab})
+			got, err := relate(rel.Distinct{From: rel.In{}, By: []string{"a", "b"}, Last: last}, []frame{tab})
 			check("distinct", got, err, take(keep, false))
 		}
 
@@ -224,7 +224,7 @@ func TestRelations(t *testing.T) {
 					want = append(want, fmt.Sprint(len(want), ": ", plainRow(&tab, i, tab.Cols...), "|null"))
 				}
 			}
-			got, err := relate(rel.Join{L: rel.In{}, R: rel.In{I: 1}, LOn: []string{"a"}, ROn: []string{"k"}, How: how, Take: map[string]string{"v": "w"}}, []Table{tab, other})
+			got, err := relate(rel.Join{L: rel.In{}, R: rel.In{I: 1}, LOn: []string{"a"}, ROn: []string{"k"}, How: how, Take: map[string]string{"v": "w"}}, []frame{tab, other})
 			check("join", got, err, want)
 		}
 
@@ -236,7 +236,7 @@ func TestRelations(t *testing.T) {
 		for i := range 7 {
 			want = append(want, fmt.Sprint(n+i, ": ", plainRow(&two, i, two.Cols...)))
 		}
-		got, err = relate(rel.Union{From: []rel.Node{rel.In{}, rel.In{I: 1}}, Parts: []batch.Part{batch.Train, batch.Test}}, []Table{tab, two})
+		got, err = relate(rel.Union{From: []rel.Node{rel.In{}, rel.In{I: 1}}, Parts: []batch.Part{batch.Train, batch.Test}}, []frame{tab, two})
 		check("union", got, err, want)
 	}
 }
@@ -245,7 +245,7 @@ func TestRelations(t *testing.T) {
 func TestUnionOfNothing(t *testing.T) {
 	a := randomTable(rand.New(rand.NewPCG(1, 1)), 0, "a")
 	u := rel.Union{From: []rel.Node{rel.In{}, rel.In{I: 1}}, Parts: []batch.Part{batch.Train, batch.Test}}
-	got, err := relate(rel.Sort{From: u, By: []rel.Key{{Column: "a"}}}, []Table{a, a})
+	got, err := relate(rel.Sort{From: u, By: []rel.Key{{Column: "a"}}}, []frame{a, a})
 	if err != nil || got.Rows.Cols[0].Type != a.Rows.Cols[0].Type {
 		t.Errorf("%v, %v", got.Rows.Cols, err)
 	}
@@ -363,7 +363,7 @@ func TestAggregates(t *testing.T) {
 					}
 					want = append(want, fmt.Sprint(k, ": ", a))
 				}
-				got, err := relate(rel.Aggregate{From: rel.In{}, By: by, Aggs: []rel.Agg{{Name: "out", Func: f, Of: "v", Type: typ}}}, []Table{tab})
+				got, err := relate(rel.Aggregate{From: rel.In{}, By: by, Aggs: []rel.Agg{{Name: "out", Func: f, Of: "v", Type: typ}}}, []frame{tab})
 				if over {
 					overflows++
 					var data *operators.ErrData
@@ -389,9 +389,9 @@ func TestAggregates(t *testing.T) {
 // TestSumOverflow holds that only the total decides, not the way to it.
 func TestSumOverflow(t *testing.T) {
 	for _, v := range [][]int64{{math.MaxInt64, 1, -1}, {math.MinInt64, -1, 1}, {1 << 62, 1 << 62, -1}} {
-		tab := Table{Cols: []string{"v"}}
+		tab := frame{Cols: []string{"v"}}
 		tab.Rows.N, tab.Rows.Cols = len(v), []batch.Column{batch.OfInt64s(v)}
-		got, err := relate(rel.Aggregate{From: rel.In{}, Aggs: []rel.Agg{{Name: "s", Func: rel.Sum, Of: "v", Type: batch.T(batch.Int64)}}}, []Table{tab})
+		got, err := relate(rel.Aggregate{From: rel.In{}, Aggs: []rel.Agg{{Name: "s", Func: rel.Sum, Of: "v", Type: batch.T(batch.Int64)}}}, []frame{tab})
 		if err != nil || got.column("s").Int64s()[0] != v[0]+v[1]+v[2] {
 			t.Errorf("%v: %v", v, err)
 		}

@@ -72,22 +72,7 @@ func (x *Exec) scanTable(ctx context.Context, f *flow, st Stage, t *turns) error
 	if table == nil {
 		return fmt.Errorf("internal error: no table of %s", f.base.ID)
 	}
-	cols := make([]int, len(f.cols))
-	for i, c := range f.cols {
-		if cols[i] = slices.Index(table.Cols, c); cols[i] < 0 {
-			return fmt.Errorf("internal error: table of %s has no column %s", f.base.ID, c)
-		}
-	}
-	all := table.Rows
-	all.Cols = make([]batch.Column, len(cols))
-	for i, j := range cols {
-		all.Cols[i] = table.Rows.Cols[j]
-	}
-	m := (x.opt.MorselRows + 63) &^ 63 // slices begin at whole words of bitmaps
-	return x.parallel(ctx, (all.N+m-1)/m, t, func(w, i int) error {
-		c := &x.ctxs[w].work
-		defer c.Reset()
-		b := all.Slice(c, i*m, min(all.N, (i+1)*m))
+	return x.eachMorsel(ctx, table, f.cols, t, func(w int, c *batch.Ctx, b batch.Batch) error {
 		st.Add(int64(b.N))
 		return f.morsel(w, c, b)
 	})
