@@ -3,12 +3,9 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -205,15 +202,12 @@ func Run(ctx context.Context, p *dags.Pipeline, cfg Config) (out *Outcome, err e
 		return nil, err
 	}
 	defer release()
-	digests, err := sourceDigests(ctx, cfg, pl)
-	if err != nil {
-		return nil, err
-	}
 	run, err := ws.NewRun(p.Name, store.RunMeta{DAG: p.Name, File: p.File, Digest: p.Digest, Engine: Version, Date: cfg.Date, Params: params(p),
-		Sources: digests, Started: start, Workers: cfg.Workers})
+		Started: start, Workers: cfg.Workers})
 	if err != nil {
 		return nil, err
 	}
+	digests := digest(ctx, ws.Digests(cfg.FS, cfg.Now), pl)
 	out = &Outcome{Run: run.ID, Dir: run.Dir, Warnings: list, Passed: true}
 	defer func() {
 		status := "done"
@@ -223,6 +217,10 @@ func Run(ctx context.Context, p *dags.Pipeline, cfg Config) (out *Outcome, err e
 		case err != nil:
 			status = "failed"
 		}
+		if ctx.Err() != nil {
+			digests.stop()
+		}
+		run.Meta.Sources, _ = digests.wait() // of a run that failed, those that there are
 		out.Seconds = cfg.Now().Sub(start).Seconds()
 		e := run.Finish(status, err, out.Seconds, cfg.Now())
 		switch {
@@ -246,48 +244,6 @@ func params(p *dags.Pipeline) map[string]string {
 	return m
 }
 
-// sourceDigests is the SHA-256 of every source's files, in their order.
-//
-// A file that changes later is found by who reads it, as it is then not the one that was opened before.
-func sourceDigests(ctx context.Context, cfg Config, pl *plan.Plan) (map[string]string, error) {
-	out := map[string]string{}
-	for _, n := range pl.Nodes {
-		if n.Source == nil {
-			continue
-		}
-		h := sha256.New()
-		for _, f := range n.Source.Data.Files() {
-			r, err := cfg.FS.Open(f.Path)
-			if err != nil {
-				return nil, fmt.Errorf("source %q: %w", n.ID, err)
-			}
-			_, err = io.Copy(h, stoppable{ctx, r})
-			r.Close()
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("source %q: %s: %w", n.ID, f.Path, err)
-			}
-		}
-		out[n.ID] = hex.EncodeToString(h.Sum(nil))
-	}
-	return out, nil
-}
-
-// stoppable is a reader that ends with a context: a file may take minutes.
-type stoppable struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (s stoppable) Read(b []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return s.r.Read(b)
-}
-
 // runner is one run under way.
 type runner struct {
 	cfg      Config
@@ -297,7 +253,7 @@ type runner struct {
 	run      *store.Run
 	out      *Outcome
 	x        *exec.Exec
-	digests  map[string]string
+	digests  *digesting
 	champion map[*plan.Evaluation]*champion
 	graphs   map[*plan.Node]program.Graph
 	evals    []exec.Evaluation
@@ -669,8 +625,12 @@ func (r *runner) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	data, err := r.digests.wait()
+	if err != nil {
+		return err
+	}
 	t := s.Model.Site.Task
-	d := bundle.Draft{Engine: Version, Name: p.As, DAG: r.p.Digest, Graph: g, Split: r.split(s), Inputs: s.Inputs, Golden: golden, Data: r.digests,
+	d := bundle.Draft{Engine: Version, Name: p.As, DAG: r.p.Digest, Graph: g, Split: r.split(s), Inputs: s.Inputs, Golden: golden, Data: data,
 		Task: bundle.Task{Kind: t.Kind, Label: t.Label, Positive: t.Positive, Scores: s.Want}}
 	for _, o := range g.Out {
 		f, _ := s.Model.Sch.Field(o.Name)
