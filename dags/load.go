@@ -686,7 +686,7 @@ type publishBlock struct {
 	Model string `param:"model" required:"true" doc:"the model step that goes to the registry"`
 	As    string `param:"as" doc:"the name there; that of the DAG if it is not given"`
 	Alias string `param:"alias" default:"champion" doc:"the alias that moves to the new version when the gates pass"`
-	Input string `param:"input" doc:"pins the step whose input the model is served with"`
+	Input string `param:"input" doc:"the step or source whose rows the model is served with, where there is a choice"`
 }
 
 func (x *loader) publish(n *param.Node) {

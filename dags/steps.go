@@ -519,7 +519,10 @@ func (x *loader) order() {
 	deps := make(graph.Deps, len(steps))
 	for i, s := range steps {
 		for _, r := range s.From {
-			if j, ok := at[r.ID]; ok {
+			switch j, ok := at[r.ID]; {
+			case ok && x.p.Source(r.ID) != nil: // told already; which of the two is meant nobody knows
+				steps[i].Bad = true
+			case ok:
 				deps[i] = append(deps[i], j)
 			}
 		}

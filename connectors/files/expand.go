@@ -140,4 +140,10 @@ func hasExt(name string, ext []string) bool {
 
 func isNotThere(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-var errNotThere = fmt.Errorf("no such file or folder: %w", fs.ErrNotExist)
+// errNotThere is fs.ErrNotExist in words for users.
+var errNotThere error = notThere{}
+
+type notThere struct{}
+
+func (notThere) Error() string        { return "no such file or folder" }
+func (notThere) Is(target error) bool { return target == fs.ErrNotExist }

@@ -167,7 +167,8 @@ func (m *maker) unused() {
 	for _, t := range m.opt.To {
 		use(m.ByID[t])
 	}
-	if m.diags.Failed() {
+	mistaken := func(s *dags.Step) bool { return s.Bad || s.Op == nil }
+	if m.diags.Failed() || slices.ContainsFunc(m.Pipeline.Steps, mistaken) || slices.ContainsFunc(m.Pipeline.Sinks, func(s *dags.Sink) bool { return s.Bad }) {
 		return // what is unused may be so by a mistake that is reported
 	}
 	told := map[string]bool{}

@@ -189,6 +189,7 @@ var furtherMistakes = []mistake{
 	{name: "step with two operators", old: "    sample.split: {by", new: "    clean.drop: []\n    §sample.split: {by", code: "E0213"},
 	{name: "step without from", old: "    from: labelled\n", new: "", also: [2]string{"    sample.split:", "    §sample.split:"}, code: "E0106"},
 	{name: "step's name not an id", old: "\ngates:\n", new: "\n  §Report2: {from: features, clean.keep: [late]}\n\ngates:\n", code: "E0108"},
+	{name: "step named as a source", old: "  split:\n    from: labelled\n", new: "  §flights:\n    from: labelled\n", also: [2]string{"from: split\n", "from: flights\n"}, code: "E0108"},
 	{name: "step's key misspelt", old: "    from: labelled\n", new: "    from: labelled\n    §retires: 3\n", code: "E0104"},
 	{name: "do is no list", old: "    do:\n      - clean.filter: \"delay != nil and delay < 1440\"\n      - feature.derive:", new: "    §do:\n      feature.derive:", code: "E0105"},
 	{name: "item of do without operator", old: "      - feature.scale: {columns: [distance], method: standard}", new: "      - §{only: train}", code: "E0106"},
