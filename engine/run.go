@@ -38,9 +38,9 @@ var Version = "0.1.0-dev"
 type Config struct {
 	FS         files.FS
 	Workspace  string
-	Workers    int // 0: what the DAG file says, else all cores
-	Memory     int64
-	Tables     int64 // what tables and accumulators may hold before they go to disk; 0: half of Memory
+	Workers    int   // 0: what the DAG file says, else all cores
+	Memory     int64 // what the run may hold; 0: what the DAG file says, else most of the machine's
+	Tables     int64 // what tables and accumulators may hold before they go to disk; 0: half of that
 	MorselRows int
 	Sample     float64
 	Date       string // run.date, "" for none stated
@@ -265,8 +265,8 @@ func (r *runner) all(ctx context.Context) error {
 		return err
 	}
 	r.pl.Narrow(nil)
-	if r.cfg.Memory > 0 {
-		defer debug.SetMemoryLimit(debug.SetMemoryLimit(r.cfg.Memory))
+	if limit := r.cfg.memory(); limit > 0 {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit))
 	}
 	if err := budget(r.cfg, r.pl); err != nil {
 		return err
@@ -350,12 +350,21 @@ func lower(n *plan.Node) int64 {
 	return rows * bytes / 2 // a split may keep rows away from it; half is certain enough to refuse
 }
 
+// memory is what the run may hold in bytes: resources.memory, else four fifths of the machine's, so that a table that is too large for it
+// goes to disk and the run is not killed; 0 where neither is known.
+func (c Config) memory() int64 {
+	if c.Memory > 0 {
+		return c.Memory
+	}
+	return mem.Machine() / 5 * 4
+}
+
 // tables is what tables and accumulators may hold before they go to disk: half of the budget, as a morsel's columns, what a sort works
 // in and the collector's head-room take the rest.
 func (c Config) tables() *mem.Budget {
 	limit := c.Tables
 	if limit == 0 {
-		limit = c.Memory / 2
+		limit = c.memory() / 2
 	}
 	return mem.New(limit, filepath.Join(c.Workspace, "tmp"))
 }

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -103,5 +104,11 @@ func TestFileGivesTheRowsBack(t *testing.T) {
 	wg.Wait()
 	if m.Spilled() == 0 {
 		t.Error("nothing was counted")
+	}
+}
+
+func TestMachine(t *testing.T) {
+	if n := mem.Machine(); runtime.GOOS == "linux" && n < 64<<20 {
+		t.Errorf("this machine has %d bytes", n)
 	}
 }
