@@ -167,6 +167,42 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// The rows before a bad line come all the same, so that a fault in one of them is told first, however large a batch is.
+func TestRowsBeforeABadLine(t *testing.T) {
+	want := []connectors.Want{{Name: "a", Type: batch.T(batch.Int64), Nullable: true}, {Name: "b", Type: batch.T(batch.String), Nullable: true},
+		{Name: "c", Type: batch.T(batch.Bool), Nullable: true}}
+	for _, bad := range []string{"3,x,maybe\n", "3,\xff,true\n", "oops,x,true\n"} {
+		for _, rows := range []int{1, 2, 3, 100} {
+			o := file(t, "f.csv", "a,b,c\n1,x,true\n,yy,false\n"+bad+"4,x,true\n")
+			n, c := 0, &batch.Ctx{}
+			d, err := o.Open(context.Background(), files.Local(), want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = d.Read(context.Background(), c, 0, []int{0, 1, 2}, rows, func(b batch.Batch) error {
+				n += b.N
+				for i := range b.Cols {
+					col := &b.Cols[i]
+					if rest := col.N & 63; col.Type.Kind == batch.Bool && col.Bits()[col.N>>6]>>rest != 0 || col.Valid != nil && col.Valid[col.N>>6]>>rest != 0 {
+						t.Errorf("%q: bits behind the last row of %d", bad, col.N)
+					}
+					if text := len(col.Values); col.Offsets != nil && text != int(col.Offsets[col.N]) {
+						t.Errorf("%q: %d bytes of text, the last offset is %d", bad, text, col.Offsets[col.N])
+					}
+				}
+				return nil
+			})
+			var e *connectors.DataError
+			if n != 2 || !errors.As(err, &e) || e.Line != 4 {
+				t.Errorf("%q in batches of %d: %d rows, %v", bad, rows, n, err)
+			}
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // Records and fields around the size of the buffer.
 func TestBuffer(t *testing.T) {
 	for _, n := range []int{256<<10 - 9, 256<<10 - 8, 256<<10 - 7, 256<<10 - 4, 256 << 10, 256<<10 + 1, 1 << 20} {

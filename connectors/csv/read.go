@@ -325,6 +325,7 @@ type reader struct {
 	rowsMax int
 	lines   []int64 // of the rows of the batch
 	done    bool
+	failed  error // what ended the last batch early: it is told when that batch has been given
 }
 
 // builder is a column in the making.
@@ -363,53 +364,82 @@ func (b *builder) begin(c *batch.Ctx, n int) {
 	}
 }
 
+// batch gives the next rows, none at the end. The rows before a bad line come first and its error with the next call: whoever finds fault with
+// one of those rows has the earlier fault.
 func (r *reader) batch(c *batch.Ctx) (batch.Batch, error) {
 	var out batch.Batch
-	if r.done {
-		return out, nil
+	if r.done || r.failed != nil {
+		return out, r.failed
 	}
 	// The first record decides whether there is a batch at all.
 	for i := range r.cols {
 		r.cols[i].begin(c, r.rowsMax)
 	}
 	r.lines = r.lines[:0]
-	n := 0
-	for n < r.rowsMax {
-		err := r.s.record()
+	text := 0
+	for len(r.lines) < r.rowsMax && text <= batchText && !r.done {
+		err := r.row()
 		if err == io.EOF {
 			r.done = true
 			break
 		}
-		if err != nil {
-			return out, err
-		}
-		if len(r.s.fields) != r.width {
-			return out, wrongFields(r.s, r.width)
-		}
-		text := 0
-		for i := range r.cols {
-			if err := r.set(&r.cols[i], n); err != nil {
-				return out, err
-			}
-			text += len(r.cols[i].text)
-		}
-		r.lines = append(r.lines, r.s.line)
-		if n++; text > batchText {
+		if r.failed = err; err != nil {
 			break
 		}
+		r.lines, text = append(r.lines, r.s.line), 0
+		for i := range r.cols {
+			text += len(r.cols[i].text)
+		}
 	}
+	n := len(r.lines)
 	if n == 0 {
-		return out, nil
+		return out, r.failed
 	}
 	out.N = n
+	good := n
 	for i := range r.cols {
 		col := r.cols[i].end(c, n)
-		if j := notUTF8(&col); j >= 0 {
-			return out, &lineError{r.lines[j], fmt.Errorf("column %q: not UTF-8", r.cols[i].Name)}
+		if j := notUTF8(&col); j >= 0 && j < good {
+			good, r.failed = j, &lineError{r.lines[j], fmt.Errorf("column %q: not UTF-8", r.cols[i].Name)}
 		}
 		out.Cols = append(out.Cols, col)
 	}
+	if good < n {
+		out = out.Slice(c, 0, good)
+	}
+	if out.N == 0 {
+		return out, r.failed
+	}
 	return out, nil
+}
+
+// row puts the next record behind the rows that there are.
+func (r *reader) row() error {
+	if err := r.s.record(); err != nil {
+		return err
+	}
+	if len(r.s.fields) != r.width {
+		return wrongFields(r.s, r.width)
+	}
+	n := len(r.lines)
+	for i := range r.cols {
+		err := r.set(&r.cols[i], n)
+		if err == nil {
+			continue
+		}
+		for j := range i + 1 { // bits behind the last row are 0
+			r.cols[j].unset(n)
+		}
+		return err
+	}
+	return nil
+}
+
+func (b *builder) unset(n int) {
+	b.valid[n>>6] &^= 1 << (n & 63)
+	if b.bits != nil {
+		b.bits[n>>6] &^= 1 << (n & 63)
+	}
 }
 
 // set puts the field of the record at hand into row n.
@@ -503,7 +533,7 @@ func (b *builder) end(c *batch.Ctx, n int) batch.Column {
 	case batch.Float64:
 		col = batch.OfFloat64s(b.f64[:n])
 	default:
-		col = batch.Column{N: n, Offsets: b.offs[:n+1], Values: c.AllocDirty(len(b.text))}
+		col = batch.Column{N: n, Offsets: b.offs[:n+1], Values: c.AllocDirty(int(b.offs[n]))}
 		copy(col.Values, b.text)
 	}
 	col.Type = b.Type
