@@ -58,3 +58,5 @@ func deposit2(xs []float64, m, p *[kept]float64, out *[2*kept + 2]uint64) {
 		out[k] = max(out[k], head[k])
 	}
 }
+
+func (s *Sums) add(groups []int32, xs []float64, valid []uint64) { s.addGo(groups, xs, valid) }
