@@ -26,6 +26,8 @@ func main() {
 		pick()
 	case "reduce":
 		reduce()
+	case "unpack":
+		unpack()
 	default:
 		log.Fatalf("no group %q", *group)
 	}
