@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/bits"
 
+	"github.com/headrace/headrace/kernels/unpack"
 	"github.com/headrace/headrace/operators/batch"
 )
 
@@ -97,7 +98,7 @@ func (c *column) fixed(out *batch.Column, at, m, k int) error {
 			return err
 		}
 		if k < m {
-			spread(v, k, out.Valid, at)
+			unpack.Spread(v, k, out.Valid, at)
 		}
 		return nil
 	}
@@ -111,7 +112,7 @@ func (c *column) fixed(out *batch.Column, at, m, k int) error {
 			v[i] = half(binary.LittleEndian.Uint16(b[2*i:]))
 		}
 		if k < m {
-			spread(v, k, out.Valid, at)
+			unpack.Spread(v, k, out.Valid, at)
 		}
 		return nil
 	}
@@ -120,7 +121,7 @@ func (c *column) fixed(out *batch.Column, at, m, k int) error {
 		return err
 	}
 	if k < m {
-		spread(v, k, out.Valid, at)
+		unpack.Spread(v, k, out.Valid, at)
 	}
 	return nil
 }
@@ -219,20 +220,34 @@ func fixedInto[T uint32 | int64](c *column, v []T) error {
 	return errors.New("a page of strings in a column of numbers")
 }
 
-func takeCodes[T any](c *column, v, table []T) error {
+// takeCodes reads what a dictionary stands for: runs are filled, packed codes looked up, a block that fits L1 at a time.
+func takeCodes[T uint32 | int64](c *column, v, table []T) error {
 	const block = 2048
 	if cap(c.codes) < block {
 		c.codes = make([]int32, block)
 	}
+	h := &c.runs
 	for len(v) > 0 {
-		code := c.codes[:min(len(v), block)]
-		if err := c.runs.codes(code); err != nil {
+		if h.at == h.n && h.left == 0 {
+			if err := h.run(); err != nil {
+				return err
+			}
+		}
+		if h.at < h.n || h.packed {
+			code, err := h.some(c.codes[:min(len(v), block)], len(table))
+			if err != nil {
+				return err
+			}
+			gather(v, table, code)
+			v = v[len(code):]
+			continue
+		}
+		k, err := h.same(len(v), len(table))
+		if err != nil {
 			return err
 		}
-		if !gather(v, table, code) {
-			return errCode
-		}
-		v = v[len(code):]
+		repeat(v[:k], table[h.value])
+		v = v[k:]
 	}
 	return nil
 }
@@ -276,13 +291,10 @@ func (c *column) rawBytes(k int) ([]byte, error) {
 			c.codes = make([]int32, k)
 		}
 		code := c.codes[:k]
-		if err := c.runs.codes(code); err != nil {
+		if err := c.runs.codes(code, c.dictN); err != nil {
 			return nil, err
 		}
 		for i, x := range code {
-			if uint(uint32(x)) >= uint(c.dictN) {
-				return nil, errCode
-			}
 			copy(b[i*w:(i+1)*w], c.dict[int(x)*w:])
 		}
 		return b, nil
@@ -382,8 +394,8 @@ func (c *column) takeText(ctx *batch.Ctx, n int) (batch.Column, error) {
 		case offs != nil:
 			err = c.plainPiece(out.Valid, offs[at:at+m+1], at, k)
 		case codes != nil:
-			if err = c.codePiece(codes[at:at+m], k); err == nil && k < m {
-				spread(codes[at:at+m], k, out.Valid, at)
+			if err = c.runs.codes(codes[at:at+k], c.dictN); err == nil && k < m {
+				unpack.Spread(codes[at:at+m], k, out.Valid, at)
 			}
 			codesN += k
 		}
@@ -417,20 +429,6 @@ func (c *column) append(s []byte) error {
 		return fmt.Errorf("the strings of one batch take more than %d bytes", textMax)
 	}
 	c.text = append(c.text, s...)
-	return nil
-}
-
-func (c *column) codePiece(codes []int32, k int) error {
-	if err := c.runs.codes(codes[:k]); err != nil {
-		return err
-	}
-	most := uint32(0)
-	for _, x := range codes[:k] {
-		most = max(most, uint32(x))
-	}
-	if k > 0 && int64(most) >= int64(c.dictN) {
-		return errCode
-	}
 	return nil
 }
 
@@ -468,7 +466,7 @@ func (c *column) eachPiece(valid []uint64, offs []int32, at, k int) error {
 		if cap(c.codes) < k {
 			c.codes = make([]int32, k)
 		}
-		if err = c.codePiece(c.codes[:k], k); err != nil {
+		if err = c.runs.codes(c.codes[:k], c.dictN); err != nil {
 			return err
 		}
 	case c.width > 0:
@@ -515,7 +513,7 @@ func (c *column) bigVar(v []int64) error {
 			}
 		case coded:
 			var one [1]int32
-			if err := c.codePiece(one[:], 1); err != nil {
+			if err := c.runs.codes(one[:], c.dictN); err != nil {
 				return err
 			}
 			s = c.dictText.Text(int(one[0]))

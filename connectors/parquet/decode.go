@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"github.com/parquet-go/bitpack"
+
+	"github.com/headrace/headrace/kernels/unpack"
 )
 
 // padding is what every buffer of a page has behind its end: the unpacker loads whole vectors.
@@ -74,16 +76,23 @@ func (h *hybrid) run() error {
 	return nil
 }
 
-// refill unpacks the next values of a packed run.
+// refill unpacks the next values of a packed run into stage.
 func (h *hybrid) refill() {
 	n := min(h.left, len(h.stage))
 	if h.width == 0 {
 		clear(h.stage[:n])
+		h.left -= n
 	} else {
-		unpack32(h.stage[:(n+7)&^7], h.bits, h.width)
-		h.bits = h.bits[min(len(h.bits), n*int(h.width)/8):] // n is a multiple of 8 but at the end
+		h.unpack(h.stage[:n:(n+7)&^7])
 	}
 	h.at, h.n = 0, n
+}
+
+// unpack takes values off a packed run: eight at a time but at the run's end, where cap(dst) has room for eight all the same.
+func (h *hybrid) unpack(dst []int32) {
+	n := len(dst)
+	unpack32(dst[:(n+7)&^7], h.bits, h.width)
+	h.bits = h.bits[min(len(h.bits), n*int(h.width)/8):]
 	h.left -= n
 }
 
@@ -92,32 +101,76 @@ func unpack32(dst []int32, src []byte, width uint) {
 	bitpack.Unpack(dst, src[:len(src):cap(src)], width)
 }
 
-// codes fills dst.
-func (h *hybrid) codes(dst []int32) error {
+// codes fills dst with codes below n.
+func (h *hybrid) codes(dst []int32, n int) error {
 	for len(dst) > 0 {
-		if h.at < h.n {
-			k := copy(dst, h.stage[h.at:h.n])
-			h.at += k
-			dst = dst[k:]
-			continue
-		}
-		if h.left == 0 {
+		if h.at == h.n && h.left == 0 {
 			if err := h.run(); err != nil {
 				return err
 			}
 		}
-		if h.packed {
-			h.refill()
+		if h.at < h.n || h.packed {
+			code, err := h.some(dst, n)
+			if err != nil {
+				return err
+			}
+			dst = dst[copy(dst, code):] // most are in place: memmove sees that
 			continue
 		}
-		k := min(len(dst), h.left)
-		for i := range dst[:k] {
-			dst[i] = h.value
+		k, err := h.same(len(dst), n)
+		if err != nil {
+			return err
 		}
-		h.left -= k
+		repeat(dst[:k], h.value)
 		dst = dst[k:]
 	}
 	return nil
+}
+
+// some gives up to len(dst) of the codes that are at hand or come next in the packed run: unpacked into dst or where they lie.
+func (h *hybrid) some(dst []int32, n int) ([]int32, error) {
+	if h.at == h.n {
+		if k := min(len(dst), h.left) &^ 7; k > 0 && h.width > 0 {
+			h.unpack(dst[:k])
+			return dst[:k], inRange(dst[:k], n, h.width)
+		}
+		h.refill()
+	}
+	code := h.stage[h.at : h.at+min(len(dst), h.n-h.at)]
+	h.at += len(code)
+	return code, inRange(code, n, h.width)
+}
+
+// same takes up to most values off a run of one, and gives their number.
+func (h *hybrid) same(most, n int) (int, error) {
+	if int64(uint32(h.value)) >= int64(n) {
+		return 0, errCode
+	}
+	k := min(most, h.left)
+	h.left -= k
+	return k, nil
+}
+
+// inRange says whether codes of so many bits are below n.
+func inRange(code []int32, n int, width uint) error {
+	if width < 32 && int64(1)<<width <= int64(n) {
+		return nil
+	}
+	if int64(unpack.Max(words[uint32](bytesOf(code)))) >= int64(n) && len(code) > 0 {
+		return errCode
+	}
+	return nil
+}
+
+// repeat is dst[i] = v. What is longer than a run of a few is copied from what is there already.
+func repeat[T any](dst []T, v T) {
+	head := min(len(dst), 64)
+	for i := range dst[:head] {
+		dst[i] = v
+	}
+	for at := head; at < len(dst); at *= 2 {
+		copy(dst[at:], dst[:at])
+	}
 }
 
 // bitsInto sets the bits at..at+n of dst, which were 0, to the next n values, of width 1, and counts the ones.
@@ -304,30 +357,17 @@ func words[T any](b []byte) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(b))), n)
 }
 
-// gather is dst[i] = table[code[i]]; false where a code is out of range.
-func gather[T any](dst, table []T, code []int32) bool {
+// gather is dst[i] = table[code[i]]. The codes were held against the table's length: a check of each would take as long again.
+func gather[T uint32 | int64](dst, table []T, code []int32) {
 	dst = dst[:len(code)]
-	for i, c := range code {
-		if uint(uint32(c)) >= uint(len(table)) {
-			return false
-		}
-		dst[i] = table[c]
+	t := unsafe.Pointer(unsafe.SliceData(table))
+	at := func(c int32) T { return *(*T)(unsafe.Add(t, uintptr(uint32(c))*unsafe.Sizeof(dst[0]))) }
+	for len(code) >= 4 && len(dst) >= 4 {
+		dst[0], dst[1], dst[2], dst[3] = at(code[0]), at(code[1]), at(code[2]), at(code[3])
+		dst, code = dst[4:], code[4:]
 	}
-	return true
-}
-
-// spread moves the first k values of v to where bitmap valid, from bit at on, has its ones, from the back; what is under a zero is
-// cleared, so that no memory of another batch shows there.
-func spread[T any](v []T, k int, valid []uint64, at int) {
-	var zero T
-	for i := len(v) - 1; i >= 0; i-- {
-		b := at + i
-		if valid[b>>6]>>(b&63)&1 == 0 {
-			v[i] = zero
-			continue
-		}
-		k--
-		v[i] = v[k]
+	for i, c := range code {
+		dst[i] = at(c)
 	}
 }
 

@@ -106,7 +106,7 @@ func TestHybrid(t *testing.T) {
 			h.reset(packed(r, v, width), width)
 			for at := 0; at < len(v); {
 				got := make([]int32, min(len(v)-at, 1+r.IntN(700)))
-				if err := h.codes(got); err != nil {
+				if err := h.codes(got, 1<<31); err != nil {
 					t.Fatal(err)
 				}
 				for i := range got {
