@@ -83,7 +83,7 @@ func (h *hybrid) refill() {
 		clear(h.stage[:n])
 		h.left -= n
 	} else {
-		h.unpack(h.stage[:n:(n+7)&^7])
+		h.unpack(h.stage[: n : (n+7)&^7])
 	}
 	h.at, h.n = 0, n
 }
