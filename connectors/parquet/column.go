@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/headrace/headrace/kernels/unpack"
 	"github.com/headrace/headrace/operators/batch"
@@ -424,9 +425,11 @@ func (c *column) takeText(ctx *batch.Ctx, n int) (batch.Column, error) {
 	return out, nil
 }
 
+var errText = fmt.Errorf("the strings of one batch take more than %d bytes", textMax)
+
 func (c *column) append(s []byte) error {
 	if len(c.text)+len(s) > textMax {
-		return fmt.Errorf("the strings of one batch take more than %d bytes", textMax)
+		return errText
 	}
 	c.text = append(c.text, s...)
 	return nil
@@ -437,23 +440,31 @@ func (c *column) plainPiece(valid []uint64, offs []int32, at, k int) error {
 	if c.width > 0 || c.mode == texts || c.mode == coded {
 		return c.eachPiece(valid, offs, at, k)
 	}
-	b := c.data
-	for i := range offs[1:] {
-		if valid != nil && valid[(at+i)>>6]>>((at+i)&63)&1 == 0 {
-			offs[i+1] = offs[i]
-			continue
-		}
-		s, rest, err := cutText(b)
-		if err != nil {
-			return err
-		}
-		b = rest
-		if err := c.append(s); err != nil {
-			return err
-		}
-		offs[i+1] = int32(len(c.text))
+	m := len(offs) - 1
+	dense := offs
+	if k < m { // the values' own offsets, from which those of the rows are made
+		c.offs = slices.Grow(c.offs[:0], k+1)[:k+1]
+		dense = c.offs
+		dense[0] = offs[0]
 	}
-	c.data = b
+	rest, err := cutTexts(c.data, dense[:k+1])
+	if err != nil {
+		return err
+	}
+	from, to := int(dense[0]), int(dense[k])
+	c.text = slices.Grow(c.text, to-from)[:to]
+	copyTexts(c.text[from:], c.data, dense[:k+1])
+	c.data = rest
+	if k < m {
+		j := 0
+		for i := range m {
+			offs[i+1] = dense[j]
+			if o := at + i; valid[o>>6]>>(o&63)&1 == 1 {
+				j++
+				offs[i+1] = dense[j]
+			}
+		}
+	}
 	return nil
 }
 

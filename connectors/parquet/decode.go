@@ -39,8 +39,10 @@ func (h *hybrid) reset(src []byte, width uint) {
 // run begins the next run.
 func (h *hybrid) run() error {
 	for h.left == 0 {
-		u, n := binary.Uvarint(h.src)
-		if n <= 0 || u>>1 > 1<<31 {
+		u, n := uint64(0), 1
+		if len(h.src) > 0 && h.src[0] < 0x80 { // nearly all
+			u = uint64(h.src[0])
+		} else if u, n = binary.Uvarint(h.src); n <= 0 || u>>1 > 1<<31 {
 			return errCut
 		}
 		h.src = h.src[n:]

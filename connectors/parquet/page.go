@@ -420,7 +420,7 @@ func (c *column) dictionary(h pageHeader, page []byte) error {
 			return errCut
 		}
 		if c.how != asFixed {
-			c.dict = slices.Clone(b[:n*c.width])
+			c.dict = append(c.dict[:0], b[:n*c.width]...)
 			return nil
 		}
 		d := (*batch.Ctx)(nil).New(c.typ, n)
@@ -440,23 +440,54 @@ func (c *column) dictionary(h pageHeader, page []byte) error {
 		typ = batch.T(batch.Bytes)
 	}
 	d := (*batch.Ctx)(nil).New(typ, n)
-	d.Values = (*batch.Ctx)(nil).AllocDirty(len(b) - 4*n)[:0]
-	for i := range n {
-		s, rest, err := cutText(b)
-		if err != nil {
-			return err
-		}
-		if len(d.Values)+len(s) > cap(d.Values) {
-			return errCut
-		}
-		d.Values, b = append(d.Values, s...), rest
-		d.Offsets[i+1] = int32(len(d.Values))
+	if _, err := cutTexts(b, d.Offsets); err != nil {
+		return err
 	}
+	d.Values = (*batch.Ctx)(nil).AllocDirty(int(d.Offsets[n]))
+	copyTexts(d.Values, b, d.Offsets)
 	if i := notUTF8(&d); i >= 0 {
 		return fmt.Errorf("value %d is not UTF-8", i)
 	}
 	c.dictText = &d
 	return nil
+}
+
+// cutTexts sets offs to where strings that stand behind their lengths begin once the lengths are gone; offs begins with the first one's
+// place. It gives what comes after them.
+func cutTexts(b []byte, offs []int32) (rest []byte, err error) {
+	at, sum := 0, int(offs[0])
+	for i := range offs[1:] {
+		if len(b)-at < 4 {
+			return nil, errCut
+		}
+		n := int(binary.LittleEndian.Uint32(b[at:]))
+		if at += 4; n > len(b)-at {
+			return nil, errCut
+		}
+		at += n
+		if sum += n; sum > textMax {
+			return nil, errText
+		}
+		offs[i+1] = int32(sum)
+	}
+	return b[at:], nil
+}
+
+// copyTexts copies the strings that cutTexts has measured: dst[offs[i]-offs[0]:] gets string i.
+func copyTexts(dst, b []byte, offs []int32) {
+	const short = 16 // most are, and two vectors are sooner copied than a few bytes counted
+	at := 0
+	for i, from := range offs[:len(offs)-1] {
+		n := int(offs[i+1] - from)
+		to := int(from - offs[0])
+		at += 4
+		if n <= short && len(b)-at >= short && len(dst)-to >= short {
+			*(*[short]byte)(dst[to:]) = *(*[short]byte)(b[at:])
+		} else {
+			copy(dst[to:to+n], b[at:])
+		}
+		at += n
+	}
 }
 
 // cutText takes a string with its length before it off b.

@@ -302,7 +302,7 @@ var columns = sync.Pool{New: func() any { return new(column) }}
 
 func fresh(l leaf, codec int32, pageMax int) *column {
 	c := columns.Get().(*column)
-	*c = column{leaf: l, codec: codec, max: pageMax, in: c.in, raw: c.raw, codes: c.codes, text: c.text, wide: c.wide, offs: c.offs,
+	*c = column{leaf: l, codec: codec, max: pageMax, in: c.in, raw: c.raw, codes: c.codes, text: c.text, wide: c.wide, offs: c.offs, dict: c.dict[:0],
 		win: window{buf: c.win.buf[:0]}, delta: delta{stage: c.delta.stage[:0]}}
 	return c
 }
@@ -312,8 +312,8 @@ const keepMax = 4 << 20
 
 func (r *reader) release() {
 	for _, c := range r.cols {
-		if cap(c.in)+cap(c.win.buf)+cap(c.text)+cap(c.raw)+4*cap(c.offs) <= keepMax {
-			c.win.r, c.dictText, c.dict, c.data = nil, nil, nil, nil
+		if cap(c.in)+cap(c.win.buf)+cap(c.text)+cap(c.raw)+cap(c.dict)+4*cap(c.offs) <= keepMax {
+			c.win.r, c.dictText, c.data = nil, nil, nil
 			columns.Put(c)
 		}
 	}
