@@ -3,10 +3,12 @@ package parquet
 import (
 	"bufio"
 	"fmt"
-	"math"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
 
-	pq "github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/headrace/headrace/connectors"
 	"github.com/headrace/headrace/connectors/files"
@@ -14,33 +16,65 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 )
 
-// writer writes one file. Columns go to parquet-go's column buffers value by value, without reflection; it makes the pages, the
-// dictionaries of strings, the statistics and the checksums.
+// writer writes one file. Write gathers rows column by column; a row group that is full is encoded by other goroutines, a column at a
+// time each, while the next one is gathered, and goes to the file in its turn, from the goroutine that calls Write. The bytes of the file
+// follow from the rows alone: not from how they came in batches, nor from how many goroutines there were.
+//
+// At most one row group is gathered and aheadMax are encoded at a time, so that at most 1+aheadMax row groups are held, each as plain
+// values or as its pages.
 type writer struct {
-	aside  *files.Aside
-	buf    *bufio.Writer
-	opt    *Options
-	schema operators.Schema // as given
-	flat   operators.Schema // without wide columns; set by the first batch
-	w      *pq.GenericWriter[any]
-	rows   int // of the row group
-	values []pq.Value
-	err    error
+	aside   *files.Aside
+	buf     *bufio.Writer
+	opt     *Options
+	codec   int32
+	schema  operators.Schema // as given
+	columns []sinkColumn         // without wide columns; set by the first batch
+	at      int64            // bytes written
+	end     end
+	group   *rowGroup   // under construction
+	ahead   []*rowGroup // being encoded, in their order
+	scratch scratch
+	working sync.WaitGroup
+	stop    atomic.Bool // nobody wants what is being encoded
+	arena   batch.Ctx   // for the rows of a batch that two row groups share
+	pool    pool
+	err     error
 }
 
-// pageRows is how many rows a column takes before the other columns get theirs: little enough to stay in the cache.
-const pageRows = 4096
+// aheadMax is how many row groups are encoded at a time, so that the goroutines have work while the last columns of one are done.
+const aheadMax = 2
+
+// pool is what goroutines take and give back. Each encoder lets one goroutine work; nil ones are yet to be made.
+type pool struct {
+	encoders chan *encoder
+	mu       sync.Mutex
+	gathered [][]*gathered // by column
+	bufs     [][]byte
+}
+
+// rowGroup is the rows of a row group, then their encoding.
+type rowGroup struct {
+	rows   int
+	cols   []*gathered
+	out    []encoded
+	errs   []error
+	panics []string
+	next   atomic.Int32  // the column to encode
+	left   atomic.Int32  // columns not yet encoded
+	done   chan struct{} // closed when there are none
+}
 
 func create(fs files.FS, o *Options, schema operators.Schema) (connectors.Writer, error) {
 	for _, f := range schema.Fields {
 		if f.Type.Kind == batch.Vector {
 			continue
 		}
-		if _, err := node(f); err != nil {
+		if _, err := columnOf(f); err != nil {
 			return nil, fmt.Errorf("%s: %w", o.Path, err)
 		}
 	}
-	if _, err := codec(o.Compression); err != nil {
+	c, err := codecOf(o.Compression)
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Path, err)
 	}
 	if o.RowGroupRows < 1 {
@@ -50,253 +84,283 @@ func create(fs files.FS, o *Options, schema operators.Schema) (connectors.Writer
 	if err != nil {
 		return nil, err
 	}
-	return &writer{aside: a, buf: bufio.NewWriterSize(a, 1<<20), opt: o, schema: schema}, nil
+	w := &writer{aside: a, buf: bufio.NewWriterSize(a, 1<<18), opt: o, codec: c, schema: schema}
+	n := runtime.GOMAXPROCS(0)
+	w.pool.encoders = make(chan *encoder, n)
+	for range n {
+		w.pool.encoders <- nil
+	}
+	return w, nil
 }
 
-func codec(name string) (compress.Codec, error) {
+func codecOf(name string) (int32, error) {
 	switch name {
 	case "zstd":
-		return &pq.Zstd, nil
+		return codecZstd, nil
 	case "snappy":
-		return &pq.Snappy, nil
+		return codecSnappy, nil
 	case "none":
-		return &pq.Uncompressed, nil
+		return codecNone, nil
 	}
-	return nil, fmt.Errorf("no compression %q: there are zstd, snappy, none", name)
+	return 0, fmt.Errorf("no compression %q: there are zstd, snappy, none", name)
 }
 
-// node is a column in parquet-go's terms.
-func node(f operators.Field) (pq.Node, error) {
-	var n pq.Node
-	switch t := f.Type; t.Kind {
-	case batch.Bool:
-		n = pq.Leaf(pq.BooleanType)
-	case batch.Int32:
-		n = pq.Leaf(pq.Int32Type)
-	case batch.Int64:
-		n = pq.Leaf(pq.Int64Type)
-	case batch.Float32:
-		n = pq.Leaf(pq.FloatType)
-	case batch.Float64:
-		n = pq.Leaf(pq.DoubleType)
-	case batch.String:
-		n = pq.Encoded(pq.String(), &pq.RLEDictionary)
-	case batch.Bytes:
-		n = pq.Encoded(pq.Leaf(pq.ByteArrayType), &pq.RLEDictionary)
-	case batch.Date:
-		n = pq.Date()
-	case batch.Timestamp:
-		// There are no seconds: they are written as milliseconds. A zone's name is lost, as in every Parquet file: it reads as UTC.
-		unit := [...]pq.TimeUnit{pq.Millisecond, pq.Millisecond, pq.Microsecond, pq.Nanosecond}[t.Unit]
-		n = pq.TimestampAdjusted(unit, t.Zone != "")
-	case batch.Decimal:
-		typ := pq.Int64Type
-		if t.Precision < 10 {
-			typ = pq.Int32Type
-		}
-		n = pq.Decimal(int(t.Scale), int(t.Precision), typ)
-	default:
-		return nil, fmt.Errorf("column %q: a parquet sink does not write %s", f.Name, t)
-	}
-	if f.Nullable {
-		n = pq.Optional(n)
-	}
-	return n, nil
-}
-
-// ordered keeps the columns in their order: parquet-go sorts a group's by name.
-type ordered struct {
-	pq.Group
-	fields []pq.Field
-}
-
-func (o ordered) Fields() []pq.Field { return o.fields }
-
-// begin makes the file's schema, which wide columns give only with their first batch.
+// begin fixes the file's columns, which wide columns give only with their first batch.
 func (w *writer) begin(first *batch.Batch) error {
 	flat, err := connectors.Flat(w.schema, first)
 	if err != nil {
-		return err
+		return w.about(err)
 	}
 	if len(flat.Fields) == 0 {
-		return fmt.Errorf("there is no column to write")
+		return w.about(fmt.Errorf("there is no column to write"))
 	}
-	group := pq.Group{}
 	for _, f := range flat.Fields {
-		if group[f.Name], err = node(f); err != nil {
-			return err
+		c, err := columnOf(f)
+		if err != nil {
+			return w.about(err)
 		}
+		w.columns = append(w.columns, c)
 	}
-	byName := map[string]pq.Field{}
-	for _, f := range group.Fields() {
-		byName[f.Name()] = f
-	}
-	o := ordered{Group: group}
-	for _, f := range flat.Fields {
-		o.fields = append(o.fields, byName[f.Name])
-	}
-	c, err := codec(w.opt.Compression)
-	if err != nil {
-		return err
-	}
-	w.flat = flat
-	w.w = pq.NewGenericWriter[any](w.buf, pq.NewSchema("headrace", o), pq.Compression(c), pq.DataPageStatistics(true),
-		pq.PageBufferSize(256<<10), pq.DictionaryMaxBytes(1<<20), pq.CreatedBy("headrace", "1", ""))
-	return nil
+	w.end.columns = w.columns
+	w.pool.gathered = make([][]*gathered, len(w.columns))
+	return w.put([]byte("PAR1"))
 }
 
-// Write adds rows. Parquet-go panics where it is used wrongly, never on data.
+func (w *writer) put(b []byte) error {
+	n, err := w.buf.Write(b)
+	w.at += int64(n)
+	return err
+}
+
+// Write adds rows. A failure of the file may show only here at a later row group, or at Commit.
 func (w *writer) Write(b batch.Batch) error {
 	if w.err == nil {
 		w.err = w.write(&b)
-		if w.err != nil {
-			w.err = fmt.Errorf("%s: %w", w.opt.Path, w.err)
-		}
 	}
 	return w.err
 }
 
+// about says which file an error is about. Those of the file itself say so already.
+func (w *writer) about(err error) error { return fmt.Errorf("%s: %w", w.opt.Path, err) }
+
 func (w *writer) write(b *batch.Batch) error {
-	if w.w == nil {
+	if w.columns == nil {
 		if err := w.begin(b); err != nil {
 			return err
 		}
 	}
 	cols, err := connectors.FlatColumns(w.schema, b)
 	if err != nil {
-		return err
+		return w.about(err)
 	}
-	if len(cols) != len(w.flat.Fields) {
-		return fmt.Errorf("a batch of %d columns, the first had %d", len(cols), len(w.flat.Fields))
+	if len(cols) != len(w.columns) {
+		return w.about(fmt.Errorf("a batch of %d columns, the first had %d", len(cols), len(w.columns)))
 	}
 	for at := 0; at < b.N; {
-		n := min(pageRows, b.N-at, w.opt.RowGroupRows-w.rows)
-		out := w.w.ColumnWriters()
-		for i := range cols {
-			if err := w.fill(&cols[i], i, at, n); err != nil {
-				return fmt.Errorf("column %q: %w", w.flat.Fields[i].Name, err)
-			}
-			if _, err := out[i].WriteRowValues(w.values); err != nil {
-				return err
-			}
+		if w.group == nil {
+			w.group = w.pool.group(len(w.columns))
+		}
+		n := min(b.N-at, w.opt.RowGroupRows-w.group.rows)
+		if err := w.gather(cols, at, n); err != nil {
+			return err
 		}
 		at += n
-		if w.rows += n; w.rows == w.opt.RowGroupRows {
-			if err := w.w.Flush(); err != nil {
+		if w.group.rows == w.opt.RowGroupRows {
+			if err := w.full(); err != nil {
 				return err
 			}
-			w.rows = 0
 		}
 	}
 	return nil
 }
 
-// fill sets w.values to n rows of a column.
-func (w *writer) fill(c *batch.Column, col, at, n int) error {
-	if cap(w.values) < n {
-		w.values = make([]pq.Value, pageRows)
+// gather copies n rows into the row group under construction.
+func (w *writer) gather(cols []batch.Column, at, n int) error {
+	for i := range cols {
+		c := cols[i].Slice(&w.arena, at, at+n)
+		if err := w.group.cols[i].add(&w.columns[i], &c, &w.scratch); err != nil {
+			return w.about(fmt.Errorf("column %q: %w", w.columns[i].name, err))
+		}
+		w.arena.Reset()
 	}
-	v := w.values[:n]
-	w.values = v
-	switch c.Type.Kind {
-	case batch.Bool:
-		for i := range v {
-			v[i] = pq.BooleanValue(c.Bit(at + i))
+	w.group.rows += n
+	return nil
+}
+
+// full sends the row group under construction to be encoded, and writes those whose turn it is.
+func (w *writer) full() error {
+	g := w.group
+	w.group = nil
+	w.ahead = append(w.ahead, g)
+	g.left.Store(int32(len(g.cols)))
+	for range min(cap(w.pool.encoders), len(g.cols)) {
+		w.working.Go(func() { w.work(g) })
+	}
+	return w.flush(aheadMax)
+}
+
+// work encodes columns of a row group until none is left.
+func (w *writer) work(g *rowGroup) {
+	e := <-w.pool.encoders
+	if e == nil {
+		e = newEncoder(w.codec)
+	}
+	defer func() { w.pool.encoders <- e }()
+	for {
+		i := int(g.next.Add(1)) - 1
+		if i >= len(g.cols) {
+			return
 		}
-	case batch.Int32, batch.Date:
-		for i, x := range c.Int32s()[at : at+n] {
-			v[i] = pq.Int32Value(x)
+		if !w.stop.Load() {
+			w.encode(e, g, i)
 		}
-	case batch.Int64, batch.Timestamp, batch.Decimal:
-		x := c.Int64s()[at : at+n]
-		switch {
-		case c.Type.Kind == batch.Timestamp && c.Type.Unit == batch.Second:
-			return w.seconds(c, col, at, x)
-		case c.Type.Kind == batch.Decimal && c.Type.Precision < 10:
-			return w.decimals(c, col, at, x)
+		if g.left.Add(-1) == 0 {
+			close(g.done)
 		}
-		for i, x := range x {
-			v[i] = pq.Int64Value(x)
+	}
+}
+
+// encode makes one column chunk. A panic is kept for the goroutine that calls Write, which may know what to do with it.
+func (w *writer) encode(e *encoder, g *rowGroup, i int) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.panics[i] = fmt.Sprintf("%v\n%s", p, debug.Stack())
 		}
-	case batch.Float32:
-		for i, x := range c.Float32s()[at : at+n] {
-			v[i] = pq.FloatValue(x)
-		}
-	case batch.Float64:
-		for i, x := range c.Float64s()[at : at+n] {
-			v[i] = pq.DoubleValue(x)
-		}
-	default:
-		for i := range v {
-			if c.Null(at + i) { // what stands under it may be out of range
-				v[i] = pq.NullValue()
-			} else {
-				v[i] = pq.ByteArrayValue(c.Text(at + i))
+	}()
+	g.out[i], g.errs[i] = e.chunk(&w.columns[i], g.cols[i], w.pool.buf())
+	w.pool.keep(i, g.cols[i])
+	g.cols[i] = nil
+}
+
+// flush writes row groups until at most most are being encoded, and those that are done anyway.
+func (w *writer) flush(most int) error {
+	for len(w.ahead) > most || len(w.ahead) > 0 && w.ahead[0].left.Load() == 0 {
+		g := w.ahead[0]
+		w.ahead = w.ahead[1:]
+		<-g.done
+		for i := range g.out {
+			if g.panics[i] != "" {
+				panic(fmt.Sprintf("parquet: column %q: %s", w.columns[i].name, g.panics[i]))
+			}
+			if err := g.errs[i]; err != nil {
+				return w.about(fmt.Errorf("column %q: %w", w.columns[i].name, err))
 			}
 		}
+		if err := w.append(g); err != nil {
+			return err
+		}
 	}
-	w.levels(c, col, at)
 	return nil
 }
 
-func (w *writer) seconds(c *batch.Column, col, at int, x []int64) error {
-	for i, x := range x {
-		if c.Null(at + i) {
-			x = 0
+// append writes a row group that is encoded.
+func (w *writer) append(g *rowGroup) error {
+	places := make([]place, len(g.out))
+	for i := range g.out {
+		places[i] = place{encoded: &g.out[i], at: w.at}
+		if err := w.put(g.out[i].buf); err != nil {
+			return err
 		}
-		if x > math.MaxInt64/1000 || x < math.MinInt64/1000 {
-			return fmt.Errorf("%d seconds do not fit into milliseconds", x)
-		}
-		w.values[i] = pq.Int64Value(x * 1000)
+		w.pool.keepBuf(g.out[i].buf)
+		g.out[i].buf = nil
 	}
-	w.levels(c, col, at)
+	w.end.groups, w.end.rows = append(w.end.groups, places), append(w.end.rows, int64(g.rows))
 	return nil
-}
-
-// decimals writes decimals of at most 9 digits, for which the format has 32 bits.
-func (w *writer) decimals(c *batch.Column, col, at int, x []int64) error {
-	for i, x := range x {
-		if x != int64(int32(x)) && !c.Null(at+i) {
-			return fmt.Errorf("%d has more than %d digits", x, c.Type.Precision)
-		}
-		w.values[i] = pq.Int32Value(int32(x))
-	}
-	w.levels(c, col, at)
-	return nil
-}
-
-// levels says of each value whether it is there.
-func (w *writer) levels(c *batch.Column, col, at int) {
-	def := 0
-	if w.flat.Fields[col].Nullable {
-		def = 1
-	}
-	for i := range w.values {
-		if c.Null(at + i) {
-			w.values[i] = pq.NullValue().Level(0, 0, col)
-		} else {
-			w.values[i] = w.values[i].Level(0, def, col)
-		}
-	}
 }
 
 // Commit ends the file and moves it to its place.
 func (w *writer) Commit() error {
-	if w.err == nil && w.w == nil {
-		w.err = w.begin(nil)
-	}
 	if w.err == nil {
-		w.err = w.w.Close()
-	}
-	if w.err == nil {
-		w.err = w.buf.Flush()
+		w.err = w.finish()
 	}
 	if w.err != nil {
 		_ = w.Abort() // the first failure is the one to report
 		return w.err
 	}
+	w.working.Wait()
 	return w.aside.Commit()
 }
 
-// Abort drops the file.
-func (w *writer) Abort() error { return w.aside.Abort() }
+func (w *writer) finish() error {
+	if w.columns == nil {
+		if err := w.begin(nil); err != nil {
+			return err
+		}
+	}
+	if w.group != nil {
+		if err := w.full(); err != nil {
+			return err
+		}
+	}
+	if err := w.flush(0); err != nil {
+		return err
+	}
+	if err := w.put(w.end.indexes(w.at)); err != nil {
+		return err
+	}
+	if err := w.put(w.end.footer()); err != nil {
+		return err
+	}
+	return w.buf.Flush()
+}
+
+// Abort drops the file. It returns when no goroutine works at it any more.
+func (w *writer) Abort() error {
+	w.stop.Store(true)
+	w.working.Wait()
+	return w.aside.Abort()
+}
+
+func newEncoder(codec int32) *encoder {
+	e := &encoder{codec: codec}
+	if codec == codecZstd {
+		// pages have checksums of their own
+		z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+		if err != nil {
+			panic(err) // the options are constants
+		}
+		e.zstd = z
+	}
+	return e
+}
+
+// group begins a row group of n columns.
+func (p *pool) group(n int) *rowGroup {
+	g := &rowGroup{cols: make([]*gathered, n), out: make([]encoded, n), errs: make([]error, n), panics: make([]string, n), done: make(chan struct{})}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range g.cols {
+		if k := len(p.gathered[i]); k > 0 {
+			g.cols[i], p.gathered[i] = p.gathered[i][k-1], p.gathered[i][:k-1]
+		} else {
+			g.cols[i] = &gathered{}
+		}
+	}
+	return g
+}
+
+// keep takes back what a column was gathered in.
+func (p *pool) keep(col int, g *gathered) {
+	g.reset()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gathered[col] = append(p.gathered[col], g)
+}
+
+// buf gives memory for a chunk.
+func (p *pool) buf() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if k := len(p.bufs); k > 0 {
+		b := p.bufs[k-1]
+		p.bufs = p.bufs[:k-1]
+		return b
+	}
+	return nil
+}
+
+func (p *pool) keepBuf(b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bufs = append(p.bufs, b)
+}
