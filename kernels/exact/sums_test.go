@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/headrace/headrace/kernels/bench"
 	"github.com/headrace/headrace/kernels/cpu"
 )
 
@@ -252,11 +253,10 @@ func BenchmarkSums(b *testing.B) {
 					var s Sums
 					s.Grow(groups)
 					i := 0
-					for b.Loop() {
+					bench.Least(b, n, 0, func() {
 						s.Add(gs[i*n:i*n+n], xs, bitmap)
 						i = (i + 1) & 63
-					}
-					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+					})
 				})
 			}
 		}

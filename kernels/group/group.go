@@ -4,25 +4,29 @@
 // merged into another, or is cut into partitions.
 package group
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Table gives distinct rows the numbers 0, 1, 2, … in the order of their first insertion.
 //
-// It is open addressing without a pointer a key: slots hold a part of the hash and the number, keys and hashes lie apart, by
-// number. A batch is looked up in blocks, in passes that depend on nothing before them (load the slots, then the keys), so
-// that the misses of many rows overlap; the few rows that the first slot does not settle go one by one.
+// It is open addressing without a pointer a key: slots hold half of the hash and the number, keys and hashes lie apart, by
+// number. A batch is looked up in blocks, in rounds over the rows that are not settled yet, and a round in passes (load the
+// slots, then the keys) without branches, so that the misses of many rows overlap and none is mispredicted. The half of the
+// hash is the lower one, of which the slot's place is a part: growing moves slots in their order and reads nothing else.
 //
 // It may be read by many goroutines at once (Find, Key, Hash, Len), and written by one alone.
 type Table struct {
 	words  int
 	mask   uint64
-	slots  []uint64 // upper half: of the hash; lower half: number+1, 0 is free
+	slots  []uint64 // upper half: the lower half of the hash; lower half: number+1, 0 is free
 	keys   []uint64 // by number, words each
 	hashes []uint64 // by number
 }
 
 const (
-	slotsMin = 64
+	slotsMin = 256                // load is at most a half
 	block    = 256               // rows of a pass: its buffers stay in L1
 	lenMax   = math.MaxInt32 - 1 // numbers are int32
 )
@@ -80,100 +84,130 @@ func (t *Table) Find(groups []int32, hashes, keys []uint64) {
 func (t *Table) all(groups []int32, hashes, keys []uint64, insert bool) {
 	w := t.words
 	hashes, keys = hashes[:len(groups)], keys[:len(groups)*w]
-	var left [block]int32
 	for len(groups) > 0 {
 		n := min(len(groups), block)
-		for _, i := range left[:t.first(&left, groups[:n], hashes[:n], keys[:n*w])] {
-			row, h := keys[int(i)*w:(int(i)+1)*w], hashes[i]
-			if insert {
-				groups[i] = t.insert(h, row)
-			} else {
-				_, groups[i] = t.probe(h, row)
-			}
+		t.find(groups[:n], hashes[:n], keys[:n*w])
+		if insert {
+			t.insertNew(groups[:n], hashes[:n], keys[:n*w])
 		}
 		groups, hashes, keys = groups[n:], hashes[n:], keys[n*w:]
 	}
 }
 
-// first settles the rows that are in the first slot of their hash, and lists the others in left, of which it returns the
-// number.
-func (t *Table) first(left *[block]int32, groups []int32, hashes, keys []uint64) int {
+// find is Find for a block.
+func (t *Table) find(groups []int32, hashes, keys []uint64) {
 	if len(t.hashes) == 0 {
 		for i := range groups {
-			left[i] = int32(i)
+			groups[i] = -1
 		}
-		return len(groups)
+		return
 	}
 	var found [block]uint64
+	var rows [block]uint8 // that are not settled yet
 	slots, mask := t.slots, t.mask
 	for i, h := range hashes {
 		found[i] = slots[h&mask]
+		rows[i] = uint8(i)
 	}
-	// A slot of another hash or none gives group 0, so that nothing is read for it; it is compared with like the others.
-	for i, h := range hashes {
-		s := found[i]
-		differ := (s ^ h) >> 32
-		if uint32(s) == 0 {
-			differ = 1
+	n := t.match(&found, rows[:len(groups)], groups, hashes, keys)
+	for d := uint64(1); n > 0; d++ {
+		for j, i := range rows[:n] {
+			found[j] = slots[(hashes[i]+d)&mask]
 		}
-		g := int32(uint32(s)) - 1
-		if differ != 0 {
-			g = -1
-		}
-		groups[i] = g
+		n = t.match(&found, rows[:n], groups, hashes, keys)
 	}
+}
+
+// match compares the rows with the slots that were found for them. It gives each its number, or -1, and keeps those of rows
+// that the next slot may be of, of which it returns the count. A slot of another hash or none reads group 0, so that nothing
+// new is loaded for it.
+func (t *Table) match(found *[block]uint64, rows []uint8, groups []int32, hashes, keys []uint64) int {
 	switch t.words {
 	case 1:
-		return first1(left, groups, keys, t.keys)
+		return match1(found, rows, groups, hashes, keys, t.keys)
 	case 2:
-		return first2(left, groups, keys, t.keys)
+		return match2(found, rows, groups, hashes, keys, t.keys)
 	}
-	return firstN(left, groups, keys, t.keys, t.words)
+	return matchN(found, rows, groups, hashes, keys, t.keys, t.words)
 }
 
-func first1(left *[block]int32, groups []int32, keys, all []uint64) (n int) {
-	keys = keys[:len(groups)]
-	for i, g := range groups {
-		k := all[max(g, 0)]
-		left[n] = int32(i)
-		if k != keys[i] || g < 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func first2(left *[block]int32, groups []int32, keys, all []uint64) (n int) {
-	keys = keys[:2*len(groups)]
-	for i, g := range groups {
-		at := 2 * max(int(g), 0)
-		k := all[at : at+2]
-		left[n] = int32(i)
-		if (k[0]^keys[2*i])|(k[1]^keys[2*i+1]) != 0 || g < 0 {
-			n++
-		}
+func match1(found *[block]uint64, rows []uint8, groups []int32, hashes, keys, all []uint64) (n int) {
+	hashes, keys = hashes[:len(groups)], keys[:len(groups)]
+	for j, i := range rows {
+		s := found[j&(block-1)]
+		g, differ := candidate(s, hashes[i])
+		number, more := settle(s, g, differ|(all[g]^keys[i]))
+		groups[i] = number
+		rows[n] = i
+		n += more
 	}
 	return n
 }
 
-func firstN(left *[block]int32, groups []int32, keys, all []uint64, w int) (n int) {
-	for i, g := range groups {
-		at := w * max(int(g), 0)
-		left[n] = int32(i)
-		if g < 0 || !equal(all[at:at+w], keys[i*w:(i+1)*w]) {
-			n++
-		}
+func match2(found *[block]uint64, rows []uint8, groups []int32, hashes, keys, all []uint64) (n int) {
+	hashes = hashes[:len(groups)]
+	for j, i := range rows {
+		s := found[j&(block-1)]
+		g, differ := candidate(s, hashes[i])
+		k, row := all[2*g:2*g+2], keys[2*int(i):2*int(i)+2]
+		number, more := settle(s, g, differ|(k[0]^row[0])|(k[1]^row[1]))
+		groups[i] = number
+		rows[n] = i
+		n += more
 	}
 	return n
 }
 
-func equal(a, b []uint64) bool {
+func matchN(found *[block]uint64, rows []uint8, groups []int32, hashes, keys, all []uint64, w int) (n int) {
+	for j, i := range rows {
+		s := found[j&(block-1)]
+		g, differ := candidate(s, hashes[i])
+		differ |= difference(all[w*g:w*g+w], keys[w*int(i):w*int(i)+w])
+		number, more := settle(s, g, differ)
+		groups[i] = number
+		rows[n] = i
+		n += more
+	}
+	return n
+}
+
+// candidate is the group to compare with, and not 0 where the slot is of another hash; a free slot's is group 0. It is written
+// in masks, as the compiler would branch.
+func candidate(s, h uint64) (g int, differ uint64) {
+	differ = s>>32 ^ h&(1<<32-1)
+	number := int64(s&(1<<32-1)) - 1
+	same := ^(-int64(differ) >> 63)
+	return int(number & same &^ (number >> 63)), differ
+}
+
+// settle is the number of a row, or -1 where the slot is free or differs, and 1 where one has to look on.
+func settle(s uint64, g int, differ uint64) (number int32, more int) {
+	other := int64(differ|-differ) >> 63
+	free := (int64(s&(1<<32-1)) - 1) >> 63
+	return int32(int64(g) | other | free), int(other &^ free & 1)
+}
+
+// insertNew inserts the rows that find did not find.
+func (t *Table) insertNew(groups []int32, hashes, keys []uint64) {
+	var rows [block]uint8
+	n := 0
+	for i, g := range groups {
+		rows[n&(block-1)] = uint8(i)
+		n += int(uint32(g) >> 31)
+	}
+	w := t.words
+	for _, i := range rows[:n] {
+		groups[i] = t.insert(hashes[i], keys[int(i)*w:(int(i)+1)*w])
+	}
+}
+
+// difference is 0 of equal rows.
+func difference(a, b []uint64) (d uint64) {
 	b = b[:len(a)]
-	var d uint64
 	for i, x := range a {
 		d |= x ^ b[i]
 	}
-	return d == 0
+	return d
 }
 
 // probe is where a row is or would be, and its number or -1. There is always a free slot.
@@ -183,8 +217,8 @@ func (t *Table) probe(h uint64, row []uint64) (at uint64, g int32) {
 		if uint32(s) == 0 {
 			return at, -1
 		}
-		if s>>32 == h>>32 {
-			if g = int32(uint32(s)) - 1; equal(t.Key(int(g)), row) {
+		if uint32(s>>32) == uint32(h) {
+			if g = int32(uint32(s)) - 1; difference(t.Key(int(g)), row) == 0 {
 				return at, g
 			}
 		}
@@ -200,26 +234,44 @@ func (t *Table) insert(h uint64, row []uint64) int32 {
 		panic("group: more than 2^31-2 groups")
 	}
 	if 2*len(t.hashes) >= len(t.slots) {
-		t.grow()
+		t.resize(2 * len(t.slots))
 		at, _ = t.probe(h, row)
 	}
 	g = int32(len(t.hashes))
-	t.slots[at] = h>>32<<32 | uint64(g+1)
+	t.slots[at] = h<<32 | uint64(g+1)
 	t.keys = append(t.keys, row...)
 	t.hashes = append(t.hashes, h)
 	return g
 }
 
-// grow doubles the slots. The old ones are given back before the new are filled.
-func (t *Table) grow() {
-	n := 2 * len(t.slots)
-	t.slots = nil
+// Grow makes room for n groups in all, so that inserting them moves nothing.
+func (t *Table) Grow(n int) {
+	n = min(max(n, 0), lenMax)
+	size := len(t.slots)
+	for 2*n > size {
+		size *= 2
+	}
+	if size > len(t.slots) {
+		t.resize(size)
+	}
+}
+
+// resize moves the slots into others, a power of two and more of them. They are read in order, and as the place is the lower
+// bits of what they hold, they are written in as many rising runs as the new ones are times the old. Keys and hashes get their
+// room for as many groups at the same time, as appending would grow them, and copy them, in smaller steps.
+func (t *Table) resize(n int) {
+	t.keys = slices.Grow(t.keys, n/2*t.words-len(t.keys))
+	t.hashes = slices.Grow(t.hashes, n/2-len(t.hashes))
+	old := t.slots
 	t.slots, t.mask = make([]uint64, n), uint64(n-1)
-	for g, h := range t.hashes {
-		at := h & t.mask
+	for _, s := range old {
+		if uint32(s) == 0 {
+			continue
+		}
+		at := s >> 32 & t.mask
 		for uint32(t.slots[at]) != 0 {
 			at = (at + 1) & t.mask
 		}
-		t.slots[at] = h>>32<<32 | uint64(g+1)
+		t.slots[at] = s
 	}
 }

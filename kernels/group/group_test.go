@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/headrace/headrace/kernels/bench"
 	"github.com/headrace/headrace/kernels/hash"
 )
 
@@ -33,13 +34,13 @@ var hashings = map[string]func(dst, keys []uint64, w int){
 	"one slot": func(dst, keys []uint64, w int) {
 		hash.Rows(dst, keys, w)
 		for i := range dst {
-			dst[i] &^= 1<<20 - 1
+			dst[i] &^= 1<<12 - 1
 		}
 	},
 	"one tag": func(dst, keys []uint64, w int) {
 		hash.Rows(dst, keys, w)
 		for i := range dst {
-			dst[i] &= 1<<32 - 1
+			dst[i] &^= 1<<32 - 1<<8
 		}
 	},
 	"few": func(dst, keys []uint64, w int) {
@@ -111,6 +112,9 @@ func TestGrowth(t *testing.T) {
 	const n = 100_000
 	for _, w := range []int{1, 2, 3} {
 		table := New(w)
+		if w == 2 {
+			table.Grow(n / 3)
+		}
 		keys, hashes, groups := make([]uint64, n*w), make([]uint64, n), make([]int32, n)
 		for i := range n {
 			keys[i*w], keys[i*w+w-1] = uint64(i), uint64(i)
@@ -172,14 +176,13 @@ func BenchmarkTable(b *testing.B) {
 			hashes, numbers := make([]uint64, groups), make([]int32, groups)
 			hash.Rows(hashes, keys, w)
 			b.Run(fmt.Sprintf("insert/words=%d/groups=%d", w, groups), func(b *testing.B) {
-				for b.Loop() {
+				bench.Least(b, groups, 0, func() {
 					t := New(w)
 					for o := 0; o < groups; o += batch {
 						e := min(o+batch, groups)
 						t.Insert(numbers[o:e], hashes[o:e], keys[o*w:e*w])
 					}
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(groups), "ns/row")
+				})
 			})
 			t := New(w)
 			t.Insert(numbers, hashes, keys)
@@ -191,12 +194,11 @@ func BenchmarkTable(b *testing.B) {
 			hash.Rows(lookHashes, look, w)
 			for name, f := range map[string]func(groups []int32, hashes, keys []uint64){"find": t.Find, "reinsert": t.Insert} {
 				b.Run(fmt.Sprintf("%s/words=%d/groups=%d", name, w, groups), func(b *testing.B) {
-					for b.Loop() {
-						for o := 0; o < rows; o += batch {
-							f(found[o:o+batch], lookHashes[o:o+batch], look[o*w:(o+batch)*w])
-						}
-					}
-					b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+					o := 0
+					bench.Least(b, batch, 0, func() {
+						f(found[o:o+batch], lookHashes[o:o+batch], look[o*w:(o+batch)*w])
+						o = (o + batch) % rows
+					})
 				})
 			}
 		}

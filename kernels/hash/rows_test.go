@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/headrace/headrace/kernels/bench"
 	"github.com/headrace/headrace/kernels/cpu"
 )
 
@@ -128,10 +129,7 @@ func BenchmarkRows(b *testing.B) {
 		for _, l := range cpu.Levels() {
 			b.Run(fmt.Sprintf("words=%d/%v", w, l), func(b *testing.B) {
 				defer cpu.Lower(l)()
-				for b.Loop() {
-					Rows(dst, keys, w)
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+				bench.Least(b, n, 0, func() { Rows(dst, keys, w) })
 			})
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sort"
 	"testing"
+
+	"github.com/headrace/headrace/kernels/bench"
 )
 
 var lengths = []int{0, 1, 2, 3, 47, 48, 49, 255, 256, 257, 1000, 5000, 70000}
@@ -142,11 +144,10 @@ func BenchmarkRadix(b *testing.B) {
 			}
 			k, rows, tk, tr := make([]uint64, n), make([]uint32, n), make([]uint64, n), make([]uint32, n)
 			b.Run(fmt.Sprintf("sort/%s/rows=%d", name, n), func(b *testing.B) {
-				for b.Loop() {
+				bench.Least(b, n, 0, func() {
 					copy(k, keys)
 					Sort(k, rows, tk, tr)
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/row")
+				})
 			})
 		}
 	}
@@ -158,10 +159,7 @@ func BenchmarkRadix(b *testing.B) {
 			hashes[i] = r.Uint64()
 		}
 		b.Run(fmt.Sprintf("partition/bits=%d", bits), func(b *testing.B) {
-			for b.Loop() {
-				Partition(order, starts, hashes, bits)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
+			bench.Least(b, n, 0, func() { Partition(order, starts, hashes, bits) })
 		})
 	}
 }
