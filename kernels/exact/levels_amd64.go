@@ -4,6 +4,7 @@ package exact
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/headrace/headrace/kernels/cpu"
 )
@@ -59,4 +60,35 @@ func deposit2(xs []float64, m, p *[kept]float64, out *[2*kept + 2]uint64) {
 	}
 }
 
-func (s *Sums) add(groups []int32, xs []float64, valid []uint64) { s.addGo(groups, xs, valid) }
+// allValid is what sumsAVX512 reads, without moving, where there is no bitmap.
+var allValid uint8 = math.MaxUint8
+
+func (s *Sums) add(groups []int32, xs []float64, valid []uint64) {
+	if cpu.Now() != cpu.AVX512 || len(s.cells) == 0 {
+		s.addGo(groups, xs, valid)
+		return
+	}
+	n := len(xs) &^ 7
+	for o := 0; o < n; {
+		bits, step := &allValid, 0
+		if valid != nil {
+			bits, step = (*uint8)(unsafe.Add(unsafe.Pointer(&valid[0]), o/8)), 1
+		}
+		o += sumsAVX512((*[4]int64)(&s.cells[0]), len(s.cells), &groups[o], &xs[o], n-o, bits, step)
+		if o < n {
+			s.addByte(groups[o:o+8], xs[o:o+8], valid, o)
+			o += 8
+		}
+	}
+	s.addByte(groups[n:], xs[n:], valid, n)
+}
+
+// addByte is addGo for at most eight rows, of which the first has bit o of valid, a multiple of eight.
+func (s *Sums) addByte(groups []int32, xs []float64, valid []uint64, o int) {
+	if valid == nil || len(xs) == 0 {
+		s.addGo(groups, xs, nil)
+		return
+	}
+	word := [1]uint64{valid[o>>6] >> (uint(o) & 63)}
+	s.addGo(groups, xs, word[:])
+}

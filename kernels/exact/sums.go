@@ -1,5 +1,7 @@
 package exact
 
+//go:generate go run -C ../_gen ./asm -group sums -out ../exact/zz_sums_amd64.s -stubs ../exact/zz_sums_amd64.go -pkg exact
+
 import (
 	"encoding/binary"
 	"fmt"

@@ -26,7 +26,7 @@ type Table struct {
 }
 
 const (
-	slotsMin = 256                // load is at most a half
+	slotsMin = 256               // load is at most a half
 	block    = 256               // rows of a pass: its buffers stay in L1
 	lenMax   = math.MaxInt32 - 1 // numbers are int32
 )

@@ -28,6 +28,10 @@ func main() {
 		reduce()
 	case "unpack":
 		unpack()
+	case "rows":
+		rows()
+	case "sums":
+		sums()
 	default:
 		log.Fatalf("no group %q", *group)
 	}
