@@ -43,8 +43,10 @@ type Dataset interface {
 	Unreadable() map[string]string
 	Units() []Unit
 	// Read gives the rows of a unit, in order, with the columns cols (indexes into Schema), in batches of at most rowsMax rows. A
-	// batch lives in c, which the callee of emit or the caller may reset once emit has returned. Many goroutines may read at once.
-	// Errors name the file.
+	// batch lives in c, which the callee of emit or the caller may reset once emit has returned, or trade its memory for another's. What
+	// of a batch lies elsewhere is on the Go heap and never written to again. The dictionary of a coded column always does: the batches
+	// of a unit share it as long as it is the same, so that what was looked up for one batch may be remembered by the address of
+	// Column.Dict for as long as that is held. Many goroutines may read at once. Errors name the file.
 	Read(ctx context.Context, c *batch.Ctx, unit int, cols []int, rowsMax int, emit func(batch.Batch) error) error
 	Files() []File
 	Close() error
