@@ -308,7 +308,7 @@ func fresh(l leaf, codec int32, pageMax int) *column {
 }
 
 // keepMax is what the pool keeps of one column.
-const keepMax = 4 << 20
+const keepMax = 16 << 20
 
 func (r *reader) release() {
 	for _, c := range r.cols {

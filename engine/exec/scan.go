@@ -155,10 +155,14 @@ func (x *Exec) Map(ctx context.Context, data connectors.Dataset, cols []int, do 
 	return Guard(func() error { return q.cut(1) })
 }
 
+// fewUnits: where there are so many workers for each unit, one reads and all work: a file of one row group, which nobody can cut,
+// keeps every core busy as long as reading it is not most of the work. With fewer, readers of their own are the faster ones.
+const fewUnits = 2
+
 // read gives the rows of units, morsel by morsel, to do, on any worker. The pieces of t are the units, or the morsels where units are
-// not counted.
+// not counted or few.
 func (x *Exec) read(ctx context.Context, data connectors.Dataset, units, cols []int, t *turns, do func(w int, b batch.Batch) error) error {
-	if !counted(data.Units()) {
+	if !counted(data.Units()) || x.opt.Workers >= fewUnits*max(1, len(units)) {
 		return x.stream(ctx, data, units, cols, t, do)
 	}
 	return x.parallel(ctx, len(units), t, func(w, i int) error {
@@ -173,16 +177,18 @@ func (x *Exec) read(ctx context.Context, data connectors.Dataset, units, cols []
 // sampleSeed draws the rows of --sample: the same ones every night.
 var sampleSeed = hash.Seed("headrace sample")
 
-// stream reads units whose rows are not counted before they are read: one reader numbers the rows, all workers take morsels from a
-// short queue. It gives the error of the first morsel that failed, and the reader's own if none did.
+// stream reads units whose rows are not counted before they are read, or which are few: one reader numbers the rows, all workers take
+// morsels from a short queue. It gives the error of the first morsel that failed, and the reader's own if none did.
 func (x *Exec) stream(ctx context.Context, data connectors.Dataset, units, cols []int, t *turns, do func(int, batch.Batch) error) error {
 	type piece struct {
 		i int
 		b batch.Batch
+		c *batch.Ctx // that b lives in
 	}
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
 	queue := make(chan piece, 2*x.opt.Workers)
+	arenas := make(chan *batch.Ctx, cap(queue)+x.opt.Workers+1) // as many as can be under way
 	var mu sync.Mutex
 	failed, first := math.MaxInt, error(nil)
 	fail := func(i int, err error) {
@@ -213,19 +219,23 @@ func (x *Exec) stream(ctx context.Context, data connectors.Dataset, units, cols 
 				}); err != nil {
 					fail(p.i, err)
 				}
+				p.c.Reset()
+				arenas <- p.c
 			}
 		})
 	}
 	err := Guard(func() error {
 		c := &batch.Ctx{Poison: x.opt.Poison}
-		row, n := uint64(0), 0
+		row, n, known := uint64(0), 0, counted(data.Units())
 		for _, u := range units {
 			err := data.Read(reading, c, u, cols, x.opt.MorselRows, func(b batch.Batch) error {
-				b = b.Clone()
-				b.ID = batch.IDs{Base: row}
-				c.Reset()
+				if !known {
+					b.ID = batch.IDs{Base: row}
+				}
+				p := piece{n, b, arena(arenas, x.opt.Poison)}
+				*c, *p.c = *p.c, *c // the memory goes along with the rows, the reader goes on in another's
 				select {
-				case queue <- piece{n, b}:
+				case queue <- p:
 					row, n = row+uint64(b.N), n+1
 					return nil
 				case <-reading.Done():
@@ -244,4 +254,14 @@ func (x *Exec) stream(ctx context.Context, data connectors.Dataset, units, cols 
 		return first
 	}
 	return err
+}
+
+// arena is one that is free, or another.
+func arena(free <-chan *batch.Ctx, poison bool) *batch.Ctx {
+	select {
+	case c := <-free:
+		return c
+	default:
+		return &batch.Ctx{Poison: poison}
+	}
 }
