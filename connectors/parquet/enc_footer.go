@@ -134,7 +134,7 @@ func (f *end) footer() []byte {
 	for i := range f.groups {
 		f.group(t, i)
 	}
-	t.text(6, "headrace version 1 (build )")
+	t.text(6, "headrace version 1")
 	t.list(7, tStruct, len(f.columns)) // orders: as the type defines
 	for range f.columns {
 		t.begin()

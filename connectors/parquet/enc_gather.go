@@ -48,7 +48,7 @@ func (g *gathered) add(c *sinkColumn, in *batch.Column, s *scratch) error {
 	}
 	switch {
 	case c.width == 1:
-		g.addBits(in.Bits(), valid, in.N, have)
+		g.addBits(in.Bits(), valid, in.N, have, s)
 	case c.width == 0 && in.Dict != nil && (g.values == 0 || g.coded):
 		g.addCodes(in, valid, have, s)
 	case c.width == 0:
@@ -92,15 +92,15 @@ func (g *gathered) mark(in *batch.Column, nulls int) {
 	}
 }
 
-func (g *gathered) addBits(src, valid []uint64, n, have int) {
+func (g *gathered) addBits(src, valid []uint64, n, have int, s *scratch) {
 	old := len(g.bits)
 	words := bits.Words(g.values + have)
 	g.bits = slices.Grow(g.bits, words-old)[:words]
 	clear(g.bits[old:])
 	if valid != nil {
-		dense := make([]uint64, bits.Words(have)+1)
-		bits.Filter(dense, src, valid)
-		src, n = dense[:bits.Words(have)], have
+		s.words = slices.Grow(s.words[:0], bits.Words(have))[:bits.Words(have)]
+		bits.Filter(s.words, src, valid)
+		src, n = s.words, have
 	}
 	bits.Paste(g.bits, g.values, src, n)
 }

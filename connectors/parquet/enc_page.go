@@ -44,6 +44,7 @@ type encodedPage struct {
 type scratch struct {
 	codes, remap []int32
 	longs        []int64
+	words        []uint64
 }
 
 // encoder makes column chunks of gathered columns. One goroutine uses it at a time.

@@ -49,7 +49,7 @@ type pool struct {
 	encoders chan *encoder
 	mu       sync.Mutex
 	gathered [][]*gathered // by column
-	bufs     [][]byte
+	bufs     [][][]byte // by column
 }
 
 // rowGroup is the rows of a row group, then their encoding.
@@ -122,7 +122,7 @@ func (w *writer) begin(first *batch.Batch) error {
 		w.columns = append(w.columns, c)
 	}
 	w.end.columns = w.columns
-	w.pool.gathered = make([][]*gathered, len(w.columns))
+	w.pool.gathered, w.pool.bufs = make([][]*gathered, len(w.columns)), make([][][]byte, len(w.columns))
 	return w.put([]byte("PAR1"))
 }
 
@@ -227,7 +227,7 @@ func (w *writer) encode(e *encoder, g *rowGroup, i int) {
 			g.panics[i] = fmt.Sprintf("%v\n%s", p, debug.Stack())
 		}
 	}()
-	g.out[i], g.errs[i] = e.chunk(&w.columns[i], g.cols[i], w.pool.buf())
+	g.out[i], g.errs[i] = e.chunk(&w.columns[i], g.cols[i], w.pool.buf(i))
 	w.pool.keep(i, g.cols[i])
 	g.cols[i] = nil
 }
@@ -261,7 +261,7 @@ func (w *writer) append(g *rowGroup) error {
 		if err := w.put(g.out[i].buf); err != nil {
 			return err
 		}
-		w.pool.keepBuf(g.out[i].buf)
+		w.pool.keepBuf(i, g.out[i].buf)
 		g.out[i].buf = nil
 	}
 	w.end.groups, w.end.rows = append(w.end.groups, places), append(w.end.rows, int64(g.rows))
@@ -314,8 +314,8 @@ func (w *writer) Abort() error {
 func newEncoder(codec int32) *encoder {
 	e := &encoder{codec: codec}
 	if codec == codecZstd {
-		// pages have checksums of their own
-		z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
+		// pages have checksums of their own, and are hardly ever longer than the window
+		z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(writePageBytes))
 		if err != nil {
 			panic(err) // the options are constants
 		}
@@ -348,19 +348,20 @@ func (p *pool) keep(col int, g *gathered) {
 }
 
 // buf gives memory for a chunk.
-func (p *pool) buf() []byte {
+func (p *pool) buf(col int) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if k := len(p.bufs); k > 0 {
-		b := p.bufs[k-1]
-		p.bufs = p.bufs[:k-1]
-		return b
+	k := len(p.bufs[col])
+	if k == 0 {
+		return nil
 	}
-	return nil
+	b := p.bufs[col][k-1]
+	p.bufs[col] = p.bufs[col][:k-1]
+	return b
 }
 
-func (p *pool) keepBuf(b []byte) {
+func (p *pool) keepBuf(col int, b []byte) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.bufs = append(p.bufs, b)
+	p.bufs[col] = append(p.bufs[col], b)
 }
