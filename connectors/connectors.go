@@ -84,6 +84,10 @@ type Writer interface {
 	Abort() error // after Commit it does nothing
 }
 
+// Uncut is a Writer whose file follows from the rows alone: it takes batches of any size, without having them cut anew so that the file
+// does not hang on how the rows came.
+type Uncut interface{ Uncut() }
+
 // DataError is an error that the data is to blame for: a corrupt file, a bad row. It exits with code 4. File is the path, Row the
 // ordinal in the file from 0 or -1, Line the line from 1 or 0.
 type DataError struct {

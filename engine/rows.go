@@ -61,7 +61,7 @@ func Rows(ctx context.Context, p *dags.Pipeline, cfg Config, step, path string) 
 		return 0, err
 	}
 	names := batch.OfStrings(batch.PartNames[:])
-	err = x.Write(ctx, n, n.Sch.Names(), func(b batch.Batch) error {
+	err = send(ctx, x, n, n.Sch.Names(), w, func(b batch.Batch) error {
 		codes, row := make([]int32, b.N), make([]int64, b.N)
 		for i := range b.N {
 			codes[i], row[i] = int32(b.PartAt(i)), int64(b.ID.At(i).Ordinal)

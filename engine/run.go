@@ -26,6 +26,7 @@ import (
 	"github.com/headrace/headrace/engine/report"
 	"github.com/headrace/headrace/engine/store"
 	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/bundle"
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/program"
@@ -601,6 +602,14 @@ func (r *runner) sinks(ctx context.Context) error {
 	return nil
 }
 
+// send writes rows of a node to w through write.
+func send(ctx context.Context, x *exec.Exec, n *plan.Node, cols []string, w connectors.Writer, write func(batch.Batch) error) error {
+	if _, ok := w.(connectors.Uncut); ok {
+		return x.WriteUncut(ctx, n, cols, write)
+	}
+	return x.Write(ctx, n, cols, write)
+}
+
 // WriteSink writes a sink's rows.
 func WriteSink(ctx context.Context, x *exec.Exec, fs files.FS, s *plan.Sink) (string, error) {
 	path := ""
@@ -611,7 +620,7 @@ func WriteSink(ctx context.Context, x *exec.Exec, fs files.FS, s *plan.Sink) (st
 	if err != nil {
 		return path, err
 	}
-	if err := x.Write(ctx, s.From, s.Cols, w.Write); err != nil {
+	if err := send(ctx, x, s.From, s.Cols, w, w.Write); err != nil {
 		_ = w.Abort() // the first failure is the one to tell
 		return path, err
 	}

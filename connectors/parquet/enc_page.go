@@ -79,9 +79,9 @@ type chunkEncoder struct {
 	c     *sinkColumn
 	g     *gathered
 	coded bool
-	words *lexicon  // of text
-	codes []int32 // of coded
-	bits  uint    // of a code
+	words *lexicon // of text
+	codes []int32  // of coded
+	bits  uint     // of a code
 	page  int32
 	text  []byte // plain text that is not yet written
 	out   encoded

@@ -28,7 +28,7 @@ type writer struct {
 	opt     *Options
 	codec   int32
 	schema  operators.Schema // as given
-	columns []sinkColumn         // without wide columns; set by the first batch
+	columns []sinkColumn     // without wide columns; set by the first batch
 	at      int64            // bytes written
 	end     end
 	group   *rowGroup   // under construction
@@ -49,7 +49,7 @@ type pool struct {
 	encoders chan *encoder
 	mu       sync.Mutex
 	gathered [][]*gathered // by column
-	bufs     [][][]byte // by column
+	bufs     [][][]byte    // by column
 }
 
 // rowGroup is the rows of a row group, then their encoding.
@@ -267,6 +267,9 @@ func (w *writer) append(g *rowGroup) error {
 	w.end.groups, w.end.rows = append(w.end.groups, places), append(w.end.rows, int64(g.rows))
 	return nil
 }
+
+// Uncut says that the file does not hang on how the rows come in batches.
+func (w *writer) Uncut() {}
 
 // Commit ends the file and moves it to its place.
 func (w *writer) Commit() error {

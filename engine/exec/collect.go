@@ -108,6 +108,11 @@ func (x *Exec) Write(ctx context.Context, n *plan.Node, cols []string, write fun
 	return inStep(n, Guard(func() error { return q.cut(1) }))
 }
 
+// WriteUncut is Write with batches as they come, in no size that can be relied on. A batch lives until write returns.
+func (x *Exec) WriteUncut(ctx context.Context, n *plan.Node, cols []string, write func(batch.Batch) error) error {
+	return x.give(ctx, x.opt.Progress.Stage("write", labels([]*plan.Node{n}), x.total(Base(n))), n, cols, write)
+}
+
 // writeRows are the rows of a batch that is written.
 const writeRows = 16384
 
@@ -180,10 +185,14 @@ func (x *Exec) Head(ctx context.Context, n *plan.Node, cols []string, limit int)
 	return inOrder(parts, n, cols)
 }
 
-// give sends the rows of a node in canonical order to take, until that says that it is enough.
+// give sends the rows of a node in canonical order to take, until that says that it is enough. A batch lives until take returns.
 func (x *Exec) give(ctx context.Context, st Stage, n *plan.Node, cols []string, take func(batch.Batch) error) (err error) {
 	defer func() { st.Done(err) }()
 	t := newTurns(x.opt.Workers, func(b batch.Batch) error { return inStep(n, Guard(func() error { return take(b) })) })
+	t.arenas = make([]batch.Ctx, x.opt.Workers)
+	for w := range t.arenas {
+		t.arenas[w].Poison = x.opt.Poison
+	}
 	s := &sink{take: func(w int, _ *batch.Ctx, b batch.Batch) error {
 		if b.N == 0 {
 			return nil

@@ -137,8 +137,8 @@ func planned(t testing.TB, p *mem.Pipeline, step string) (*plan.Plan, *plan.Node
 	return pl, n
 }
 
-// written are the rows of a step as Write gives them.
-func written(t testing.TB, p *mem.Pipeline, step string, opt exec.Options) (mem.Table, error) {
+// written are the rows of a step as Write gives them, or WriteUncut.
+func written(t testing.TB, p *mem.Pipeline, step string, opt exec.Options, uncut bool) (mem.Table, error) {
 	t.Helper()
 	pl, n := planned(t, p, step)
 	x := exec.New(pl, opt)
@@ -146,7 +146,11 @@ func written(t testing.TB, p *mem.Pipeline, step string, opt exec.Options) (mem.
 		return mem.Table{}, err
 	}
 	var parts []batch.Batch
-	err := x.Write(context.Background(), n, n.Sch.Names(), func(b batch.Batch) error {
+	write := x.Write
+	if uncut {
+		write = x.WriteUncut
+	}
+	err := write(context.Background(), n, n.Sch.Names(), func(b batch.Batch) error {
 		parts = append(parts, b.Clone())
 		return nil
 	})
@@ -168,9 +172,12 @@ func TestWrite(t *testing.T) {
 		for _, opt := range ways() {
 			p := mem.New("write").Source("rows", layouts(rows)[name]).Step("some", &toys.Filter{Col: "x", Least: 100}, "rows").
 				Step("twice", &times{}, "some").Step("again", &times{}, "twice")
-			got, err := written(t, p, "again", opt)
+			got, err := written(t, p, "again", opt, false)
 			if err != nil {
 				t.Fatalf("%s, %+v: %v", name, opt, err)
+			}
+			if as, err := written(t, p, "again", opt, true); err != nil || as.String() != got.String() {
+				t.Errorf("%s, %+v: uncut, other rows are written: %v", name, opt, err)
 			}
 			if want == "" {
 				all, err := p.Rows("again", exec.Options{Workers: 1})
@@ -199,7 +206,7 @@ func TestWriteNoRows(t *testing.T) {
 	for _, n := range []int{0, 1, 500} {
 		for name, d := range layouts(numbers(n)) {
 			p := mem.New("write").Source("rows", d).Step("none", &toys.Filter{Col: "x", Least: 5000}, "rows")
-			got, err := written(t, p, "none", exec.Options{Workers: 3, MorselRows: 64})
+			got, err := written(t, p, "none", exec.Options{Workers: 3, MorselRows: 64}, false)
 			if err != nil || got.N != 0 {
 				t.Errorf("%d rows, %s: %d rows are written, %v", n, name, got.N, err)
 			}
@@ -310,7 +317,7 @@ func TestLeastRow(t *testing.T) {
 			if err == nil || err.Error() != want {
 				t.Errorf("%s, %d workers, morsels of %d: %v", name, opt.Workers, opt.MorselRows, err)
 			}
-			if _, err := written(t, p, "b", opt); err == nil || err.Error() != want {
+			if _, err := written(t, p, "b", opt, false); err == nil || err.Error() != want {
 				t.Errorf("%s, %d workers, morsels of %d: written: %v", name, opt.Workers, opt.MorselRows, err)
 			}
 		}
@@ -373,7 +380,7 @@ func TestPanics(t *testing.T) {
 				for how, run := range map[string]func() error{
 					"collect": func() error { _, err := p.Rows("bomb", exec.Options{Workers: workers, MorselRows: 64}); return err },
 					"write": func() error {
-						_, err := written(t, p, "bomb", exec.Options{Workers: workers, MorselRows: 64})
+						_, err := written(t, p, "bomb", exec.Options{Workers: workers, MorselRows: 64}, false)
 						return err
 					},
 				} {

@@ -20,6 +20,9 @@ type turns struct {
 	next  int       // the piece whose turn it is
 	stop  int       // the least piece that failed: those behind it are given up
 	at    []turn    // of each worker
+	// arenas, one a worker, are where what waits is kept: it lives until give has returned. Without them it is kept on the heap, and
+	// who is given it may keep it.
+	arenas []batch.Ctx
 }
 
 type turn struct {
@@ -73,7 +76,7 @@ func (t *turns) put(w int, b batch.Batch) error {
 			return errOvertaken
 		}
 		if !now {
-			b = b.Clone()
+			b = b.Copy(t.arena(w))
 			a.held = append(a.held, b)
 			if a.bytes += b.Bytes(); a.bytes <= heldBytes {
 				return nil
@@ -106,5 +109,15 @@ func (t *turns) wait(w int) error {
 			return err
 		}
 	}
+	if c := t.arena(w); c != nil {
+		c.Reset()
+	}
 	return nil
+}
+
+func (t *turns) arena(w int) *batch.Ctx {
+	if t.arenas == nil {
+		return nil
+	}
+	return &t.arenas[w]
 }

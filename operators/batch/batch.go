@@ -91,10 +91,13 @@ func (b *Batch) KeyAt(i int) uint64 {
 }
 
 // Clone copies the batch to the Go heap.
-func (b Batch) Clone() Batch {
+func (b Batch) Clone() Batch { return b.Copy(nil) }
+
+// Copy is a Clone whose columns are in c's memory.
+func (b Batch) Copy(c *Ctx) Batch {
 	cols := make([]Column, len(b.Cols))
-	for i, c := range b.Cols {
-		cols[i] = c.Clone()
+	for i, col := range b.Cols {
+		cols[i] = col.Copy(c)
 	}
 	b.Cols = cols
 	b.ID.Ordinals, b.ID.Copies = slices.Clone(b.ID.Ordinals), slices.Clone(b.ID.Copies)

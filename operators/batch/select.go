@@ -466,8 +466,10 @@ func concatText(c *Ctx, cols []Column) (Column, error) {
 }
 
 // Clone is a copy in Go memory, its dictionary included; the members' names are shared.
-func (col Column) Clone() Column {
-	var c *Ctx
+func (col Column) Clone() Column { return col.Copy(nil) }
+
+// Copy is a Clone in c's memory.
+func (col Column) Copy(c *Ctx) Column {
 	out := col
 	if col.Valid != nil {
 		out.Valid = slice[uint64](c, len(col.Valid), true)
@@ -482,7 +484,7 @@ func (col Column) Clone() Column {
 		copy(out.Offsets, col.Offsets)
 	}
 	if col.Dict != nil {
-		d := col.Dict.Clone()
+		d := col.Dict.Copy(c)
 		out.Dict = &d
 	}
 	return out
