@@ -1,0 +1,1 @@
+module.exports = ({ pl, flights }) => flights.select(pl.len().alias("rows"));
