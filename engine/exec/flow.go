@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/headrace/headrace/engine/plan"
+	"github.com/headrace/headrace/kernels/bits"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/canon"
 	"github.com/headrace/headrace/operators/program"
@@ -360,9 +361,13 @@ func panicked(g program.Graph, c *batch.Ctx, n int, in []batch.Column) string {
 func hiddenColumn(c *batch.Ctx, b *batch.Batch, which int) batch.Column {
 	v := c.Int64s(b.N)
 	switch {
-	case which == hideOrdinal || which == hideKey && b.Key == nil:
+	case (which == hideOrdinal || which == hideKey && b.Key == nil) && b.ID.Ordinals == nil:
 		for i := range v {
-			v[i] = int64(b.ID.At(i).Ordinal)
+			v[i] = int64(b.ID.Base + uint64(i))
+		}
+	case which == hideOrdinal || which == hideKey && b.Key == nil:
+		for i, o := range b.ID.Ordinals[:b.N] {
+			v[i] = int64(o)
 		}
 	case which == hideKey:
 		for i, k := range b.Key {
@@ -406,43 +411,55 @@ func (s *stream) below(c *batch.Ctx, b batch.Batch, cols []batch.Column) (batch.
 	}
 	switch {
 	case n.Pick != 0:
-		return pick(c, o, func(i int) bool { return n.Pick.Has(o.PartAt(i)) }), nil
+		return choose(c, o, inParts(c, &o, n.Pick)), nil
 	case s.keep >= 0:
 		k := cols[s.keep]
-		bits := k.Bits()
+		keep := k.Bits()
 		if k.Valid != nil {
-			and := c.Bitmap(b.N)
-			for i := range and {
-				and[i] = bits[i] & k.Valid[i]
-			}
-			bits = and
+			and := c.Uint64s(len(keep))
+			bits.And(and, keep, k.Valid)
+			keep = and
 		}
 		if n.Only != 0 && n.Only != batch.AllRows {
-			or := c.Bitmap(b.N)
-			copy(or, bits)
-			for i := range b.N {
-				if !n.Only.Has(b.PartAt(i)) {
-					or[i>>6] |= 1 << (i & 63)
-				}
-			}
-			bits = or
+			or := inParts(c, &b, batch.AllRows&^n.Only)
+			bits.Or(or, or, keep)
+			keep = or
 		}
-		return choose(c, o, bits), nil
+		return choose(c, o, keep), nil
 	case s.times >= 0:
 		return repeat(c, o, &cols[s.times], n)
 	}
 	return o, nil
 }
 
+// inParts is the bitmap of the rows whose part is in the set.
+func inParts(c *batch.Ctx, b *batch.Batch, set batch.Parts) []uint64 {
+	out := c.Bitmap(b.N)
+	if b.Part == nil { // all in one
+		if set.Has(batch.Train) {
+			bits.Fill(out, b.N)
+		}
+		return out
+	}
+	for j := range out {
+		w := uint64(0)
+		for i, p := range b.Part[64*j : min(b.N, 64*j+64)] {
+			w |= uint64(set>>p&1) << (i & 63)
+		}
+		out[j] = w
+	}
+	return out
+}
+
 // pick keeps the rows that ok names.
 func pick(c *batch.Ctx, b batch.Batch, ok func(i int) bool) batch.Batch {
-	bits := c.Bitmap(b.N)
+	keep := c.Bitmap(b.N)
 	for i := range b.N {
 		if ok(i) {
-			bits[i>>6] |= 1 << (i & 63)
+			keep[i>>6] |= 1 << (i & 63)
 		}
 	}
-	return choose(c, b, bits)
+	return choose(c, b, keep)
 }
 
 // copiesMax is how often a row can be repeated at once, so that a copy of a copy of a copy still has a number of its own.
