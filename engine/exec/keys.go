@@ -110,6 +110,7 @@ func (k *keys) dense() int {
 type names struct {
 	mu   sync.Mutex
 	seen hash.Table
+	all  *batch.Column // made of seen
 }
 
 func (n *names) number(text []byte) uint32 {
@@ -127,12 +128,17 @@ func (n *names) bytes() int64 {
 	return n.seen.Bytes()
 }
 
-// column is all texts, in the order of their numbers from 1 on. Nobody may number texts meanwhile.
-func (n *names) column(t batch.Type) (batch.Column, error) {
+// column is all texts so far, in the order of their numbers from 1 on.
+func (n *names) column(t batch.Type) (*batch.Column, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.all != nil && n.all.N == n.seen.Len() {
+		return n.all, nil
+	}
 	total := 0
 	for i := range n.seen.Len() {
 		if total += len(n.seen.Key(i)); total > math.MaxInt32 {
-			return batch.Column{}, fmt.Errorf("keys: %w", batch.ErrTextTooLong)
+			return nil, fmt.Errorf("keys: %w", batch.ErrTextTooLong)
 		}
 	}
 	c := (*batch.Ctx)(nil).New(t, n.seen.Len())
@@ -141,7 +147,8 @@ func (n *names) column(t batch.Type) (batch.Column, error) {
 		c.Values = append(c.Values, n.seen.Key(i)...)
 		c.Offsets[i+1] = int32(len(c.Values))
 	}
-	return c, nil
+	n.all = &c
+	return n.all, nil
 }
 
 // keyer writes keys for one worker.
@@ -440,7 +447,7 @@ func (f *keyField) decode(n int, value func(i int) uint64) (batch.Column, error)
 		for i := range codes {
 			codes[i] = int32(max(value(i), 1)) - 1
 		}
-		return batch.OfCodes(codes, &dict), nil
+		return batch.OfCodes(codes, dict), nil
 	case f.typ.Kind == batch.Float32:
 		v := c.Float32s()
 		for i := range v {

@@ -40,6 +40,14 @@ func (x *Exec) table(ctx context.Context, n *plan.Node) (err error) {
 
 // relate makes the table that a relational node states. Where the step's only: leaves rows alone, those are taken aside before.
 func (x *Exec) relate(ctx context.Context, n *plan.Node, r rel.Node, in []rows) (*Table, error) {
+	if n.Only == 0 || n.Only == batch.AllRows {
+		switch r := r.(type) {
+		case rel.Aggregate:
+			if from, ok := r.From.(rel.In); ok {
+				return x.aggregateRows(ctx, in[from.I], r)
+			}
+		}
+	}
 	return x.relateWhole(ctx, n, r, in)
 }
 
@@ -478,7 +486,7 @@ func aggregate(t frame, r rel.Aggregate) (frame, error) {
 	out := frame{}
 	out.Rows.N = groups
 	for _, c := range r.By {
-		out.put(c, t.column(c).Take(nil, first))
+		out.put(c, canonicalFloats(t.column(c).Take(nil, first)))
 	}
 	for _, a := range r.Aggs {
 		c, err := aggregateOne(&t, a, codes, groups)
@@ -550,14 +558,21 @@ func aggregateOne(t *frame, a rel.Agg, codes []int32, groups int) (batch.Column,
 				at[g] = k
 			}
 		}
-		return c.Take(nil, at), nil // of no value: null
-	case rel.Sum:
-		if a.Type.Kind == batch.Int64 {
+		o := c.Take(nil, at) // of no value: null
+		if a.Func == rel.Min || a.Func == rel.Max {
+			o = canonicalFloats(o)
+		}
+		return o, nil
+	case rel.Sum, rel.Mean:
+		if summedAsInt(c.Type) {
 			total, x := make([]reduce.SumInt, groups), integers(c)
 			for i, g := range codes {
 				if !c.Null(i) {
 					total[g].Add(x(i))
 				}
+			}
+			if a.Func == rel.Mean {
+				return done(means(n, func(g int) float64 { return total[g].Float64() }))
 			}
 			sum := make([]int64, groups)
 			for g := range sum {
@@ -568,8 +583,6 @@ func aggregateOne(t *frame, a rel.Agg, codes []int32, groups int) (batch.Column,
 			}
 			return done(batch.OfInt64s(sum))
 		}
-		fallthrough
-	case rel.Mean:
 		// A sum a group, not exact.Groups: that has one window for all, so that a great value in one group would take the small ones
 		// of another.
 		e := make([]exact.Sum, groups)
@@ -603,6 +616,16 @@ func aggregateOne(t *frame, a rel.Agg, codes []int32, groups int) (batch.Column,
 		return done(batch.OfFloat64s(v))
 	}
 	panic("exec: no aggregate " + a.Func.String())
+}
+
+// canonicalFloats is the column with one zero and one NaN: which of those that are equal stands for them is not to show.
+func canonicalFloats(c batch.Column) batch.Column {
+	if !c.Type.Float() {
+		return c
+	}
+	o := ofOrderKeys(c.Type, orderKeys(nil, &c))
+	o.Valid = c.Valid
+	return o
 }
 
 func integers(c *batch.Column) func(i int) int64 {

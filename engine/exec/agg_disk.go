@@ -1,0 +1,365 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/headrace/headrace/engine/mem"
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/kernels/radix"
+	"github.com/headrace/headrace/operators/batch"
+)
+
+// cutBits is how many bits of the hash cut rows into parts at once.
+const cutBits = 5
+
+// onDisk aggregates part by part.
+func (a *aggregation) onDisk(ctx context.Context, in rows) (*Table, error) {
+	f, err := a.x.opt.Memory.File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	parts, err := cutRows(ctx, a.x, f, in, a.cols, len(a.by), uint(cutBits*a.depth))
+	if err != nil {
+		return nil, err
+	}
+	done := make([]*Table, 0, len(parts))
+	defer func() {
+		for _, t := range done {
+			a.x.free(t)
+		}
+	}()
+	var failed error
+	for _, p := range parts {
+		if p.N == 0 {
+			continue
+		}
+		from := &tableRows{a.x, p, a.types}
+		t, err := a.x.aggregation(from, a.by, a.aggs, a.depth+1).part(ctx, from)
+		var data *aggregateError
+		switch {
+		case err == nil:
+			done = append(done, t)
+		case errors.As(err, &data): // another part may have one that is told before it
+			failed = before(failed, err)
+		default:
+			return nil, err
+		}
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	return a.x.mergeTables(ctx, a.names(), done, a.depth == 0)
+}
+
+// mergeRows are the rows of a block of what is to be merged: one of each part is in memory.
+const mergeRows = 1 << 12
+
+// part is the table of one part, whose rows keep the least identities of the groups.
+func (a *aggregation) part(ctx context.Context, in rows) (*Table, error) {
+	parts, err := a.inMemory(ctx, in)
+	if errors.Is(err, errOver) {
+		return a.onDisk(ctx, in)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.ordered(ctx, parts, false, mergeRows)
+}
+
+// cutRows puts rows into a file, cut by the bits of the hash of their first keys columns that follow after the first bits.
+func cutRows(ctx context.Context, x *Exec, f *mem.File, in rows, cols []string, keys int, after uint) ([]*Table, error) {
+	parts := make([]*Table, 1<<cutBits)
+	for i := range parts {
+		parts[i] = &Table{Cols: cols, file: f}
+	}
+	var mu sync.Mutex
+	type cutter struct {
+		text   []textHashes
+		hashes []uint64
+		order  []uint32
+		starts []int32
+		out    batch.Ctx
+	}
+	cutters := make([]*cutter, x.opt.Workers)
+	err := in.each(ctx, cols, func(w int, c *batch.Ctx, b batch.Batch) error {
+		k := cutters[w]
+		if k == nil {
+			k = &cutter{text: make([]textHashes, keys), starts: make([]int32, 1<<cutBits+1)}
+			k.out.Poison = x.opt.Poison
+			cutters[w] = k
+		}
+		k.hashes, k.order = maxed(k.hashes, b.N, 0), maxed(k.order, b.N, 0)
+		hashes, rows := k.hashes[:b.N], k.order[:b.N]
+		hashColumns(hashes, c, b.Cols[:keys], k.text)
+		for i := range hashes {
+			hashes[i] <<= after
+		}
+		radix.Partition(rows, k.starts, hashes, cutBits)
+		for p := range parts {
+			lo, hi := k.starts[p], k.starts[p+1]
+			if lo == hi {
+				continue
+			}
+			k.out.Reset()
+			some := b.Take(&k.out, asInt32s(rows[lo:hi]))
+			some.Part, some.Key = nil, nil
+			for j := range some.Cols { // a dictionary would be written with every piece
+				some.Cols[j] = some.Cols[j].Plain(&k.out)
+			}
+			at, err := f.Write(&some)
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			parts[p].N += some.N
+			parts[p].blocks = append(parts[p].blocks, block{at: &at})
+			mu.Unlock()
+		}
+		return nil
+	})
+	return parts, err
+}
+
+// textHashes are the hashes of a dictionary's texts.
+type textHashes struct {
+	dict   *batch.Column
+	hashes []uint64
+}
+
+func (t *textHashes) of(dict *batch.Column) []uint64 {
+	if t.dict != dict {
+		t.dict, t.hashes = dict, maxed(t.hashes, dict.N, 0)
+		for i := range dict.N {
+			t.hashes[i] = hash.Bytes(dict.Text(i))
+		}
+	}
+	return t.hashes
+}
+
+// hashColumns hashes rows so that equal keys have equal hashes, whatever stands for their texts.
+func hashColumns(dst []uint64, c *batch.Ctx, cols []batch.Column, text []textHashes) {
+	clear(dst)
+	for j := range cols {
+		col := &cols[j]
+		v := c.Uint64s(len(dst))
+		switch {
+		case col.Dict != nil:
+			of := text[j].of(col.Dict)
+			for i, x := range col.Codes() {
+				if v[i] = 0; !col.Null(i) {
+					v[i] = of[x]
+				}
+			}
+		case col.Type.Text():
+			for i := range v {
+				if v[i] = 0; !col.Null(i) {
+					v[i] = hash.Bytes(col.Text(i))
+				}
+			}
+		default:
+			copy(v, orderKeys(c, col))
+			for i := range v {
+				v[i] &^= nullMask(col.Valid, i) // a null may meet a value here: they are told apart later
+			}
+		}
+		for i := range dst {
+			dst[i] = hash.Combine(dst[i], v[i])
+		}
+	}
+}
+
+// mergeTables makes one table of tables whose rows are in the order of their identities, which differ between them. Where anew is set
+// the rows are numbered anew.
+func (x *Exec) mergeTables(ctx context.Context, cols []string, from []*Table, anew bool) (*Table, error) {
+	b := x.build(cols, anew)
+	m, rows := merger{}, mergeRows
+	if anew {
+		rows = blockRows
+	}
+	err := m.open(from)
+	for err == nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+			break
+		}
+		var out batch.Batch
+		if out, err = m.next(rows); err != nil || out.N == 0 {
+			break
+		}
+		err = b.add(out, true)
+	}
+	if err != nil {
+		x.free(&b.t)
+		return nil, err
+	}
+	return &b.t, nil
+}
+
+// merger merges tables by identity: a heap of the tables' next rows.
+type merger struct {
+	heap []*mergeInput
+	in   []*mergeInput
+	left batch.Batch // made and not given yet
+}
+
+// mergeInput is a table that is merged, a block at a time.
+type mergeInput struct {
+	t    *Table
+	cols []int
+	next int // block
+	ctx  batch.Ctx
+	rows batch.Batch
+	from int // the first row that is not made yet, and the first that is not chosen yet
+	at   int
+	base int // where the rows from from on stand among those that are chosen
+	id   batch.ID
+}
+
+func (m *merger) open(from []*Table) error {
+	for _, t := range from {
+		at, err := t.index(t.Cols)
+		if err != nil {
+			return err
+		}
+		s := &mergeInput{t: t, cols: at}
+		if err := s.load(); err != nil {
+			return err
+		}
+		if s.rows.N > 0 {
+			m.in = append(m.in, s)
+			m.push(s)
+		}
+	}
+	return nil
+}
+
+// load reads the next block; there are no rows after the last one.
+func (s *mergeInput) load() error {
+	s.rows, s.from, s.at = batch.Batch{}, 0, 0
+	if s.next == len(s.t.blocks) {
+		return nil
+	}
+	s.ctx.Reset()
+	var err error
+	s.rows, err = s.t.read(&s.ctx, s.next, s.cols)
+	s.next++
+	if err == nil {
+		s.id = s.rows.ID.At(0)
+	}
+	return err
+}
+
+// next gives rows many rows, or those that are left.
+func (m *merger) next(rows int) (batch.Batch, error) {
+	parts := []batch.Batch{}
+	n := m.left.N
+	if n > 0 {
+		parts = append(parts, m.left)
+	}
+	for n < rows {
+		some, err := m.some(rows)
+		if err != nil {
+			return some, err
+		}
+		if some.N == 0 {
+			break
+		}
+		parts, n = append(parts, some), n+some.N
+	}
+	if n == 0 {
+		return batch.Batch{}, nil
+	}
+	all, err := concat(parts)
+	if err != nil {
+		return all, err
+	}
+	m.left = batch.Batch{}
+	if n > rows {
+		m.left = all.Slice(nil, rows, n).Clone()
+		all = all.Slice(nil, 0, rows)
+	}
+	return all, nil
+}
+
+// some gives rows until one of the blocks ends, and at most most. Of every block they are a slice.
+func (m *merger) some(most int) (batch.Batch, error) {
+	var order []*mergeInput // of each row
+	var ended *mergeInput
+	for len(m.heap) > 0 && len(order) < most {
+		s := m.heap[0]
+		order = append(order, s)
+		if s.at++; s.at == s.rows.N {
+			ended = s
+			break
+		}
+		s.id = s.rows.ID.At(s.at)
+		m.down()
+	}
+	var parts []batch.Batch
+	n := 0
+	for _, s := range m.in {
+		if s.at > s.from {
+			parts = append(parts, s.rows.Slice(nil, s.from, s.at))
+			s.base, s.from = n, s.at
+			n += parts[len(parts)-1].N
+		}
+	}
+	if n == 0 {
+		return batch.Batch{}, nil
+	}
+	idx := make([]int32, n)
+	for i, s := range order {
+		idx[i] = int32(s.base)
+		s.base++
+	}
+	all, err := concat(parts)
+	if err != nil {
+		return all, err
+	}
+	all = all.Take(nil, idx)
+	if ended != nil {
+		if err := ended.load(); err != nil {
+			return all, err
+		}
+		if ended.rows.N == 0 {
+			last := len(m.heap) - 1
+			m.heap[0] = m.heap[last]
+			m.heap = m.heap[:last]
+		}
+		m.down()
+	}
+	return all, nil
+}
+
+func (m *merger) push(s *mergeInput) {
+	m.heap = append(m.heap, s)
+	for i := len(m.heap) - 1; i > 0; {
+		up := (i - 1) / 2
+		if batch.Compare(m.heap[up].id, m.heap[i].id) <= 0 {
+			return
+		}
+		m.heap[up], m.heap[i] = m.heap[i], m.heap[up]
+		i = up
+	}
+}
+
+// down puts the first of the heap where it belongs.
+func (m *merger) down() {
+	for i := 0; ; {
+		k := 2*i + 1
+		if k >= len(m.heap) {
+			return
+		}
+		if k+1 < len(m.heap) && batch.Compare(m.heap[k+1].id, m.heap[k].id) < 0 {
+			k++
+		}
+		if batch.Compare(m.heap[i].id, m.heap[k].id) <= 0 {
+			return
+		}
+		m.heap[i], m.heap[k] = m.heap[k], m.heap[i]
+		i = k
+	}
+}
