@@ -248,7 +248,8 @@ type Slice struct {
 	Metrics       []Metric
 }
 
-// Rel is a role: a relational node that the engine runs and spills.
+// Rel is a role: a relational node that the engine runs and spills. One that names its Keep is a rel.Distinct of its one input: the
+// engine finds the rows that stay, and gives the program of Keep.
 type Rel interface {
 	Op
 	Lower(s Site, in []rel.Node) rel.Node

@@ -25,8 +25,11 @@ func (x *Exec) Fit(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		do := func() error { return x.fit(ctx, todo) }
-		if todo[0].Relational() {
-			do = func() error { return x.table(ctx, todo[0]) }
+		switch n := todo[0]; {
+		case n.Relational():
+			do = func() error { return x.table(ctx, n) }
+		case n.Sifts():
+			do = func() error { return x.sift(ctx, n) }
 		}
 		if err := Guard(do); err != nil {
 			return err

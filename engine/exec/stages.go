@@ -27,14 +27,17 @@ func Stages(p *plan.Plan) (out [][]*plan.Node) {
 type stages map[*plan.Node]bool
 
 // made says whether a node is a fit or a table that something asks for.
-func made(n *plan.Node) bool { return n.Live && n.Op != nil && (n.Learns() || n.Relational()) }
+func made(n *plan.Node) bool { return n.Live && n.Op != nil && (n.Learns() || alone(n)) }
+
+// alone says whether a node has a stage of its own.
+func alone(n *plan.Node) bool { return n.Relational() || n.Sifts() }
 
 func (s stages) next(nodes []*plan.Node) (todo []*plan.Node) {
 	for _, n := range nodes {
 		if !made(n) || s[n] || !s.ready(n) {
 			continue
 		}
-		if n.Relational() || blind(n) {
+		if alone(n) || blind(n) {
 			if todo == nil {
 				return []*plan.Node{n}
 			}
@@ -70,6 +73,9 @@ func (s stages) ready(n *plan.Node) bool {
 			}
 		}
 		return true
+	}
+	if n.Sifts() {
+		return s.reaches(n.In[0], n.Out.Needs[0])
 	}
 	r := n.Out.Reads
 	return len(r.Cols) == 0 || s.reaches(n.In[r.Input], r.Cols)

@@ -82,7 +82,12 @@ func (n *Node) Learns() bool {
 }
 
 // Relational says whether the engine makes its rows as a whole.
-func (n *Node) Relational() bool { _, ok := n.Op.(operators.Rel); return ok }
+func (n *Node) Relational() bool { return n.lowers() && n.Out.Keep == "" }
+
+// Sifts says whether the engine looks at all rows to find the ones that stay: they stay where they are, as behind a filter.
+func (n *Node) Sifts() bool { return n.lowers() && n.Out.Keep != "" }
+
+func (n *Node) lowers() bool { _, ok := n.Op.(operators.Rel); return ok }
 
 // Stacked says whether rows of every input are rows of the node, under one another: a column that passes then comes from each.
 func (n *Node) Stacked() bool { return n.Out.Union }
@@ -136,7 +141,7 @@ func (n *Node) through(start *Node, name string) (string, bool) {
 }
 
 // Fitted says whether the node can be applied: it has its program, or needs none.
-func (n *Node) Fitted() bool { return !n.Learns() || n.Prog != nil }
+func (n *Node) Fitted() bool { return !n.Learns() && !n.Sifts() || n.Prog != nil }
 
 // Plan is the nodes in topological order, with the places that matter.
 type Plan struct {
