@@ -345,6 +345,8 @@ func (p *planPrinter) stages() {
 				lines = append(lines, "from "+scanText(exec.Base(in)))
 			}
 			stage(lines...)
+		case first.Sifts():
+			stage("scan "+scanText(exec.Base(first.In[0])), "find the rows of "+report.Visible(first.Label())+" that stay")
 		case len(first.Out.Reads.Cols) == 0:
 			stage("fit " + report.Visible(first.Label()) + ", no rows needed")
 		default:
