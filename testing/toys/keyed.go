@@ -308,3 +308,22 @@ func (k *BigJoin) Narrow(operators.Site, []string) operators.Op { return k }
 func (k *BigJoin) Lower(_ operators.Site, in []rel.Node) rel.Node {
 	return rel.Join{L: in[0], R: in[1], LOn: []string{k.On}, ROn: []string{k.On}, Take: map[string]string{k.Take: k.Take}}
 }
+
+// Distinct keeps one of several rows that are equal in some columns.
+type Distinct struct {
+	By   []string
+	Last bool
+}
+
+// Check names what says that a row stays.
+func (k *Distinct) Check(s operators.Site) (operators.Output, diag.List) {
+	return operators.Output{Class: operators.Rows, Keep: "@keep", Needs: [][]string{k.By}}, wants(s.In[0], k.By...)
+}
+
+// Narrow gives itself.
+func (k *Distinct) Narrow(operators.Site, []string) operators.Op { return k }
+
+// Lower states which rows are distinct.
+func (k *Distinct) Lower(_ operators.Site, in []rel.Node) rel.Node {
+	return rel.Distinct{From: in[0], By: k.By, Last: k.Last}
+}
