@@ -30,6 +30,7 @@ type Lookup struct {
 
 	types []batch.Type
 	words hash.TableU64 // of a single column that is no text
+	many  *wordIndex    // of several columns; nil where they are too many
 	index keyIndex      // else
 	table []batch.Column
 	dicts []*batch.Column // of the text columns, the table's as a dictionary: the same for every batch
@@ -177,6 +178,12 @@ func (k *Lookup) build(words bool) error {
 			return fmt.Errorf("a key of %d bytes, want 8", len(key))
 		}
 	}
+	if k.many = nil; len(k.types) > 1 {
+		var err error
+		if k.many, err = newWordIndex(k.types, &k.Keys); k.many != nil || err != nil {
+			return err
+		}
+	}
 	if !words {
 		k.index.build(&k.Keys)
 		return nil
@@ -192,6 +199,8 @@ func (k *Lookup) build(words bool) error {
 func (k *Lookup) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	row := c.Int32s(n)
 	switch {
+	case k.many != nil:
+		k.many.find(c, row, in)
 	case len(in) > 1:
 		k.findMany(c, row, in)
 	case in[0].Type.Text():
@@ -334,6 +343,8 @@ func appendKeyText(b []byte, s string, one bool) []byte {
 func (k *Lookup) Row(f *Frame, in, out []int) error {
 	var row int32
 	switch t, s := k.types[0], in[0]; {
+	case k.many != nil:
+		row = k.many.row(f, k.types, in)
 	case len(in) > 1:
 		key := f.Text[out[0]][:0]
 		for j, s := range in {

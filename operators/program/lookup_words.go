@@ -1,0 +1,285 @@
+package program
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"slices"
+	"unsafe"
+
+	"github.com/headrace/headrace/kernels/group"
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/operators/batch"
+)
+
+// wordIndex finds keys of several columns as rows of words: a text is its number among the texts that the table has in that column,
+// which takes few bits, and everything else the bits of its type.
+type wordIndex struct {
+	fields []wordField
+	words  int
+	nulls  bool // a key of the table has a null: then every column has a bit for it
+	table  *group.Table
+	rows   []int32 // of the groups; nil: they are the rows
+}
+
+// wordsMax is how many words a key may have: a row is looked up without allocating.
+const wordsMax = 16
+
+// wordField is where a column's values lie in a key.
+type wordField struct {
+	value, null wordBits
+	texts       *hash.Table // of a text column: 0 is null, i+1 text i, and the number behind those any other
+}
+
+type wordBits struct {
+	word        int
+	shift, bits uint
+}
+
+// newWordIndex reads the keys of a table. It is nil where keys would have too many words.
+func newWordIndex(types []batch.Type, keys *batch.Column) (*wordIndex, error) {
+	x := &wordIndex{fields: make([]wordField, len(types))}
+	for j, t := range types {
+		if t.Text() {
+			x.fields[j].texts = &hash.Table{}
+		}
+	}
+	cells := make([]keyCell, len(types))
+	for i := range keys.N {
+		if err := readKey(cells, types, keys.Text(i)); err != nil {
+			return nil, err
+		}
+		for j, cell := range cells {
+			if x.nulls = x.nulls || cell.null; cell.text != nil {
+				x.fields[j].texts.Insert(cell.text)
+			}
+		}
+	}
+	if x.lay(types); x.words > wordsMax {
+		return nil, nil
+	}
+	x.table = group.New(x.words)
+	const block = 1024
+	rows, hashes, groups := make([]uint64, 0, block*x.words), make([]uint64, block), make([]int32, block)
+	put := func() {
+		n := len(rows) / x.words
+		hash.Rows(hashes[:n], rows, x.words)
+		x.table.Insert(groups[:n], hashes[:n], rows)
+		rows = rows[:0]
+	}
+	all := true
+	for i := range keys.N {
+		_ = readKey(cells, types, keys.Text(i)) // it was read before
+		at := len(rows)
+		rows = rows[:at+x.words]
+		clear(rows[at:])
+		if !x.write(rows[at:], cells) {
+			rows, all = rows[:at], false
+			continue
+		}
+		x.rows = append(x.rows, int32(i))
+		if len(rows) == cap(rows) {
+			put()
+		}
+	}
+	if put(); all {
+		x.rows = nil
+	}
+	return x, nil
+}
+
+// keyCell is a column's value in a key.
+type keyCell struct {
+	null bool
+	word uint64
+	text []byte // nil: none
+}
+
+// readKey reads a key of several columns.
+func readKey(cells []keyCell, types []batch.Type, key []byte) error {
+	for j, t := range types {
+		if len(key) == 0 || key[0] > 1 {
+			return fmt.Errorf("malformed keys")
+		}
+		there := key[0] == 1
+		key = key[1:]
+		cells[j] = keyCell{null: !there}
+		switch {
+		case !there:
+		case t.Text():
+			if len(key) < 4 || uint64(len(key)-4) < uint64(binary.BigEndian.Uint32(key)) {
+				return fmt.Errorf("malformed keys")
+			}
+			n := int(binary.BigEndian.Uint32(key))
+			cells[j].text, key = key[4:4+n:4+n], key[4+n:]
+		case len(key) < 8:
+			return fmt.Errorf("malformed keys")
+		default:
+			cells[j].word, key = binary.BigEndian.Uint64(key), key[8:]
+		}
+	}
+	if len(key) > 0 {
+		return fmt.Errorf("malformed keys")
+	}
+	return nil
+}
+
+// lay gives every column its bits: the widest first, each in the first word with room.
+func (x *wordIndex) lay(types []batch.Type) {
+	var pieces []*wordBits
+	for j, t := range types {
+		f := &x.fields[j]
+		switch {
+		case f.texts != nil:
+			f.value.bits = uint(bits.Len(uint(f.texts.Len() + 1)))
+		case t.Kind == batch.Bool:
+			f.value.bits = 1
+		case t.Kind == batch.Int32 || t.Kind == batch.Date:
+			f.value.bits = 32
+		default:
+			f.value.bits = 64
+		}
+		pieces = append(pieces, &f.value)
+		if x.nulls && f.texts == nil {
+			f.null.bits = 1
+			pieces = append(pieces, &f.null)
+		}
+	}
+	slices.SortStableFunc(pieces, func(a, b *wordBits) int { return cmp.Compare(b.bits, a.bits) })
+	var used []uint
+	for _, p := range pieces {
+		at := slices.IndexFunc(used, func(n uint) bool { return n+p.bits <= 64 })
+		if at < 0 {
+			at, used = len(used), append(used, 0)
+		}
+		p.word, p.shift = at, used[at]
+		used[at] += p.bits
+	}
+	x.words = len(used)
+}
+
+// write puts the cells of a key of the table into clear words. It is false where no value of the columns' types is equal: a number that
+// does not fit into an int32, as the other table has them.
+func (x *wordIndex) write(row []uint64, cells []keyCell) bool {
+	for j := range cells {
+		f, cell := &x.fields[j], &cells[j]
+		v := cell.word
+		switch {
+		case cell.null:
+			row[f.null.word] |= uint64(f.null.bits) << f.null.shift // a text's null is 0
+			continue
+		case f.texts != nil:
+			v = uint64(f.texts.Find(cell.text)) + 1
+		case f.value.bits == 32 && uint64(int32(uint32(v))) != v, f.value.bits == 1 && v > 1:
+			return false
+		}
+		row[f.value.word] |= v & (1<<f.value.bits - 1) << f.value.shift
+	}
+	return true
+}
+
+// find is a batch's rows in the table, -1 where a key is not there.
+func (x *wordIndex) find(c *batch.Ctx, row []int32, in []batch.Column) {
+	n, w := len(row), x.words
+	keys, hashes := c.Uint64s(n*w), c.Uint64s(n)
+	clear(keys)
+	for j := range in {
+		f, col := &x.fields[j], &in[j]
+		words := f.numbers(c, col)
+		if col.Valid != nil {
+			for i := range words {
+				words[i] &= -(col.Valid[i>>6] >> (i & 63) & 1)
+			}
+		}
+		if f.value.bits < 64 {
+			mask := uint64(1)<<f.value.bits - 1
+			for i, at := 0, f.value.word; i < n; i, at = i+1, at+w {
+				keys[at] |= words[i] & mask << f.value.shift
+			}
+		} else {
+			for i, at := 0, f.value.word; i < n; i, at = i+1, at+w {
+				keys[at] = words[i]
+			}
+		}
+		if f.null.bits > 0 && col.Valid != nil {
+			for i, at := 0, f.null.word; i < n; i, at = i+1, at+w {
+				keys[at] |= (col.Valid[i>>6]>>(i&63)&1 ^ 1) << f.null.shift
+			}
+		}
+	}
+	hash.Rows(hashes, keys, w)
+	x.table.Find(row, hashes, keys)
+	if x.rows != nil {
+		for i, g := range row {
+			if g >= 0 {
+				row[i] = x.rows[g]
+			}
+		}
+	}
+	for j := range in {
+		if in[j].Valid != nil && !x.nulls {
+			fillNulls(row, in[j].Valid, -1)
+		}
+	}
+}
+
+// numbers are a column's values as they stand in keys; any under a null.
+func (f *wordField) numbers(c *batch.Ctx, col *batch.Column) []uint64 {
+	if f.texts == nil {
+		return cellWords(c, col)
+	}
+	out := c.Uint64s(col.N)
+	if col.Dict == nil || col.Dict.N > col.N {
+		for i := range out {
+			if out[i] = 0; !col.Null(i) {
+				out[i] = f.text(col.Text(i))
+			}
+		}
+		return out
+	}
+	to := c.Uint64s(col.Dict.N)
+	for i := range to {
+		to[i] = f.text(col.Dict.Text(i))
+	}
+	for i, x := range col.Codes() {
+		if out[i] = 0; uint(x) < uint(len(to)) { // a code under a null may be anything
+			out[i] = to[x]
+		}
+	}
+	return out
+}
+
+func (f *wordField) text(t []byte) uint64 {
+	if k := f.texts.Find(t); k >= 0 {
+		return uint64(k) + 1
+	}
+	return uint64(f.texts.Len()) + 1
+}
+
+// row is find for a row that is served.
+func (x *wordIndex) row(f *Frame, types []batch.Type, in []int) int32 {
+	var key [wordsMax]uint64
+	for j, s := range in {
+		p := &x.fields[j]
+		v := uint64(0)
+		switch {
+		case f.Null[s] && !x.nulls:
+			return -1
+		case f.Null[s]:
+			key[p.null.word] |= uint64(p.null.bits) << p.null.shift
+		case p.texts != nil:
+			v = p.text(unsafe.Slice(unsafe.StringData(f.S[s]), len(f.S[s])))
+		default:
+			v = frameWord(f, types[j], s)
+		}
+		key[p.value.word] |= v & (1<<p.value.bits - 1) << p.value.shift
+	}
+	var h [1]uint64
+	var g [1]int32
+	hash.Rows(h[:], key[:x.words], x.words)
+	if x.table.Find(g[:], h[:], key[:x.words]); g[0] >= 0 && x.rows != nil {
+		return x.rows[g[0]]
+	}
+	return g[0]
+}
