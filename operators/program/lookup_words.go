@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"unsafe"
@@ -13,23 +14,28 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 )
 
-// wordIndex finds keys of several columns as rows of words: a text is its number among the texts that the table has in that column,
-// which takes few bits, and everything else the bits of its type.
+// wordIndex finds keys of several columns as rows of words: a text is its number among the texts that the table has in that column, an
+// integer its distance from the table's least, and a float its bits. Where a key is then a small number, a list has its row.
 type wordIndex struct {
 	fields []wordField
 	words  int
 	nulls  bool // a key of the table has a null: then every column has a bit for it
-	table  *group.Table
-	rows   []int32 // of the groups; nil: they are the rows
+	direct []int32
+	table  *group.Table // else
 }
 
 // wordsMax is how many words a key may have: a row is looked up without allocating.
 const wordsMax = 16
 
+// directBits is how long a list may be: what stays in a cache.
+const directBits = 20
+
 // wordField is where a column's values lie in a key.
 type wordField struct {
 	value, null wordBits
 	texts       *hash.Table // of a text column: 0 is null, i+1 text i, and the number behind those any other
+	ranged      bool        // of an integer: it is its distance from least, up to span; span+1 is any other
+	least, span uint64
 }
 
 type wordBits struct {
@@ -46,45 +52,57 @@ func newWordIndex(types []batch.Type, keys *batch.Column) (*wordIndex, error) {
 		}
 	}
 	cells := make([]keyCell, len(types))
+	least, most := make([]int64, len(types)), make([]int64, len(types))
+	for j := range types {
+		least[j], most[j] = math.MaxInt64, math.MinInt64
+	}
 	for i := range keys.N {
 		if err := readKey(cells, types, keys.Text(i)); err != nil {
 			return nil, err
 		}
 		for j, cell := range cells {
-			if x.nulls = x.nulls || cell.null; cell.text != nil {
+			x.nulls = x.nulls || cell.null
+			switch {
+			case cell.null:
+			case cell.text != nil:
 				x.fields[j].texts.Insert(cell.text)
+			default:
+				least[j], most[j] = min(least[j], int64(cell.word)), max(most[j], int64(cell.word))
 			}
 		}
 	}
-	if x.lay(types); x.words > wordsMax {
-		return nil, nil
+	for j, t := range types {
+		f := &x.fields[j]
+		if f.ranged = !t.Text() && !t.Float() && least[j] <= most[j] && uint64(most[j])-uint64(least[j]) < 1<<62; f.ranged {
+			f.least, f.span = uint64(least[j]), uint64(most[j])-uint64(least[j])
+		}
 	}
-	x.table = group.New(x.words)
+	total := x.lay()
+	switch {
+	case x.words > wordsMax:
+		return nil, nil
+	case total <= directBits:
+		x.direct = make([]int32, 1<<total)
+		for i := range x.direct {
+			x.direct[i] = -1
+		}
+	default:
+		x.table = group.New(x.words)
+	}
 	const block = 1024
 	rows, hashes, groups := make([]uint64, 0, block*x.words), make([]uint64, block), make([]int32, block)
-	put := func() {
-		n := len(rows) / x.words
-		hash.Rows(hashes[:n], rows, x.words)
-		x.table.Insert(groups[:n], hashes[:n], rows)
-		rows = rows[:0]
-	}
-	all := true
 	for i := range keys.N {
 		_ = readKey(cells, types, keys.Text(i)) // it was read before
 		at := len(rows)
 		rows = rows[:at+x.words]
-		clear(rows[at:])
-		if !x.write(rows[at:], cells) {
-			rows, all = rows[:at], false
-			continue
+		if x.write(rows[at:], cells); x.direct != nil {
+			x.direct[rows[at]], rows = int32(i), rows[:at]
+		} else if len(rows) == cap(rows) || i == keys.N-1 {
+			n := len(rows) / x.words
+			hash.Rows(hashes[:n], rows, x.words)
+			x.table.Insert(groups[:n], hashes[:n], rows) // keys differ, so that a group is a row
+			rows = rows[:0]
 		}
-		x.rows = append(x.rows, int32(i))
-		if len(rows) == cap(rows) {
-			put()
-		}
-	}
-	if put(); all {
-		x.rows = nil
 	}
 	return x, nil
 }
@@ -125,18 +143,16 @@ func readKey(cells []keyCell, types []batch.Type, key []byte) error {
 	return nil
 }
 
-// lay gives every column its bits: the widest first, each in the first word with room.
-func (x *wordIndex) lay(types []batch.Type) {
+// lay gives every column its bits: the widest first, each in the first word with room. It returns how many there are.
+func (x *wordIndex) lay() (total uint) {
 	var pieces []*wordBits
-	for j, t := range types {
+	for j := range x.fields {
 		f := &x.fields[j]
 		switch {
 		case f.texts != nil:
 			f.value.bits = uint(bits.Len(uint(f.texts.Len() + 1)))
-		case t.Kind == batch.Bool:
-			f.value.bits = 1
-		case t.Kind == batch.Int32 || t.Kind == batch.Date:
-			f.value.bits = 32
+		case f.ranged:
+			f.value.bits = uint(bits.Len64(f.span + 1))
 		default:
 			f.value.bits = 64
 		}
@@ -155,34 +171,40 @@ func (x *wordIndex) lay(types []batch.Type) {
 		}
 		p.word, p.shift = at, used[at]
 		used[at] += p.bits
+		total += p.bits
 	}
 	x.words = len(used)
+	return total
 }
 
-// write puts the cells of a key of the table into clear words. It is false where no value of the columns' types is equal: a number that
-// does not fit into an int32, as the other table has them.
-func (x *wordIndex) write(row []uint64, cells []keyCell) bool {
+// write puts the cells of a key of the table into words.
+func (x *wordIndex) write(row []uint64, cells []keyCell) {
+	clear(row)
 	for j := range cells {
 		f, cell := &x.fields[j], &cells[j]
-		v := cell.word
 		switch {
 		case cell.null:
 			row[f.null.word] |= uint64(f.null.bits) << f.null.shift // a text's null is 0
-			continue
 		case f.texts != nil:
-			v = uint64(f.texts.Find(cell.text)) + 1
-		case f.value.bits == 32 && uint64(int32(uint32(v))) != v, f.value.bits == 1 && v > 1:
-			return false
+			row[f.value.word] |= f.text(cell.text) << f.value.shift
+		default:
+			row[f.value.word] |= f.number(cell.word) << f.value.shift
 		}
-		row[f.value.word] |= v & (1<<f.value.bits - 1) << f.value.shift
 	}
-	return true
+}
+
+// number is the word of a value that is no text, as keys have it.
+func (f *wordField) number(w uint64) uint64 {
+	if f.ranged {
+		return min(w-f.least, f.span+1)
+	}
+	return w
 }
 
 // find is a batch's rows in the table, -1 where a key is not there.
 func (x *wordIndex) find(c *batch.Ctx, row []int32, in []batch.Column) {
 	n, w := len(row), x.words
-	keys, hashes := c.Uint64s(n*w), c.Uint64s(n)
+	keys := c.Uint64s(n * w)
 	clear(keys)
 	for j := range in {
 		f, col := &x.fields[j], &in[j]
@@ -192,15 +214,8 @@ func (x *wordIndex) find(c *batch.Ctx, row []int32, in []batch.Column) {
 				words[i] &= -(col.Valid[i>>6] >> (i & 63) & 1)
 			}
 		}
-		if f.value.bits < 64 {
-			mask := uint64(1)<<f.value.bits - 1
-			for i, at := 0, f.value.word; i < n; i, at = i+1, at+w {
-				keys[at] |= words[i] & mask << f.value.shift
-			}
-		} else {
-			for i, at := 0, f.value.word; i < n; i, at = i+1, at+w {
-				keys[at] = words[i]
-			}
+		for i, at := 0, f.value.word; i < n; i, at = i+1, at+w {
+			keys[at] |= words[i] << (f.value.shift & 63)
 		}
 		if f.null.bits > 0 && col.Valid != nil {
 			for i, at := 0, f.null.word; i < n; i, at = i+1, at+w {
@@ -208,14 +223,14 @@ func (x *wordIndex) find(c *batch.Ctx, row []int32, in []batch.Column) {
 			}
 		}
 	}
-	hash.Rows(hashes, keys, w)
-	x.table.Find(row, hashes, keys)
-	if x.rows != nil {
-		for i, g := range row {
-			if g >= 0 {
-				row[i] = x.rows[g]
-			}
+	if x.direct != nil {
+		for i := range row {
+			row[i] = x.direct[keys[i]]
 		}
+	} else {
+		hashes := c.Uint64s(n)
+		hash.Rows(hashes, keys, w)
+		x.table.Find(row, hashes, keys)
 	}
 	for j := range in {
 		if in[j].Valid != nil && !x.nulls {
@@ -227,7 +242,14 @@ func (x *wordIndex) find(c *batch.Ctx, row []int32, in []batch.Column) {
 // numbers are a column's values as they stand in keys; any under a null.
 func (f *wordField) numbers(c *batch.Ctx, col *batch.Column) []uint64 {
 	if f.texts == nil {
-		return cellWords(c, col)
+		out := cellWords(c, col)
+		if f.ranged {
+			least, other := f.least, f.span+1
+			for i, w := range out {
+				out[i] = min(w-least, other)
+			}
+		}
+		return out
 	}
 	out := c.Uint64s(col.N)
 	if col.Dict == nil || col.Dict.N > col.N {
@@ -262,24 +284,23 @@ func (x *wordIndex) row(f *Frame, types []batch.Type, in []int) int32 {
 	var key [wordsMax]uint64
 	for j, s := range in {
 		p := &x.fields[j]
-		v := uint64(0)
 		switch {
 		case f.Null[s] && !x.nulls:
 			return -1
 		case f.Null[s]:
 			key[p.null.word] |= uint64(p.null.bits) << p.null.shift
 		case p.texts != nil:
-			v = p.text(unsafe.Slice(unsafe.StringData(f.S[s]), len(f.S[s])))
+			key[p.value.word] |= p.text(unsafe.Slice(unsafe.StringData(f.S[s]), len(f.S[s]))) << p.value.shift
 		default:
-			v = frameWord(f, types[j], s)
+			key[p.value.word] |= p.number(frameWord(f, types[j], s)) << p.value.shift
 		}
-		key[p.value.word] |= v & (1<<p.value.bits - 1) << p.value.shift
+	}
+	if x.direct != nil {
+		return x.direct[key[0]]
 	}
 	var h [1]uint64
 	var g [1]int32
 	hash.Rows(h[:], key[:x.words], x.words)
-	if x.table.Find(g[:], h[:], key[:x.words]); g[0] >= 0 && x.rows != nil {
-		return x.rows[g[0]]
-	}
+	x.table.Find(g[:], h[:], key[:x.words])
 	return g[0]
 }
