@@ -213,7 +213,7 @@ func (g *grouping) use(a rel.Agg) use {
 		u.fold = foldOf(g, col, func(f *ends) bool { return f.last == last }, func() *ends {
 			f := &ends{last: last}
 			if t.Text() {
-				f.text = &texts{}
+				f.text = &bestTexts{}
 			}
 			return f
 		})

@@ -175,7 +175,7 @@ func hashColumns(dst []uint64, c *batch.Ctx, cols []batch.Column, text []textHas
 // the rows are numbered anew.
 func (x *Exec) mergeTables(ctx context.Context, cols []string, from []*Table, anew bool) (*Table, error) {
 	b := x.build(cols, anew)
-	m, rows := merger{}, mergeRows
+	m, rows := partMerger{}, mergeRows
 	if anew {
 		rows = blockRows
 	}
@@ -198,8 +198,8 @@ func (x *Exec) mergeTables(ctx context.Context, cols []string, from []*Table, an
 	return &b.t, nil
 }
 
-// merger merges tables by identity: a heap of the tables' next rows.
-type merger struct {
+// partMerger merges tables by identity: a heap of the tables' next rows.
+type partMerger struct {
 	heap []*mergeInput
 	in   []*mergeInput
 	left batch.Batch // made and not given yet
@@ -218,7 +218,7 @@ type mergeInput struct {
 	id   batch.ID
 }
 
-func (m *merger) open(from []*Table) error {
+func (m *partMerger) open(from []*Table) error {
 	for _, t := range from {
 		at, err := t.index(t.Cols)
 		if err != nil {
@@ -253,7 +253,7 @@ func (s *mergeInput) load() error {
 }
 
 // next gives rows many rows, or those that are left.
-func (m *merger) next(rows int) (batch.Batch, error) {
+func (m *partMerger) next(rows int) (batch.Batch, error) {
 	parts := []batch.Batch{}
 	n := m.left.N
 	if n > 0 {
@@ -285,7 +285,7 @@ func (m *merger) next(rows int) (batch.Batch, error) {
 }
 
 // some gives rows until one of the blocks ends, and at most most. Of every block they are a slice.
-func (m *merger) some(most int) (batch.Batch, error) {
+func (m *partMerger) some(most int) (batch.Batch, error) {
 	var order []*mergeInput // of each row
 	var ended *mergeInput
 	for len(m.heap) > 0 && len(order) < most {
@@ -334,7 +334,7 @@ func (m *merger) some(most int) (batch.Batch, error) {
 	return all, nil
 }
 
-func (m *merger) push(s *mergeInput) {
+func (m *partMerger) push(s *mergeInput) {
 	m.heap = append(m.heap, s)
 	for i := len(m.heap) - 1; i > 0; {
 		up := (i - 1) / 2
@@ -347,7 +347,7 @@ func (m *merger) push(s *mergeInput) {
 }
 
 // down puts the first of the heap where it belongs.
-func (m *merger) down() {
+func (m *partMerger) down() {
 	for i := 0; ; {
 		k := 2*i + 1
 		if k >= len(m.heap) {

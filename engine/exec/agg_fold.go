@@ -407,21 +407,21 @@ func ofOrderKeys(t batch.Type, k []uint64) batch.Column {
 	return o
 }
 
-// texts is a text a group in one buffer. What is replaced by a longer one stays behind until too much does.
-type texts struct {
+// bestTexts is a text a group in one buffer. What is replaced by a longer one stays behind until too much does.
+type bestTexts struct {
 	at    []int64
 	n     []int32 // length; -1: none yet
 	data  []byte
 	waste int64
 }
 
-func (t *texts) grow(n int) { t.at, t.n = maxed(t.at, n, 0), maxed(t.n, n, -1) }
+func (t *bestTexts) grow(n int) { t.at, t.n = maxed(t.at, n, 0), maxed(t.n, n, -1) }
 
-func (t *texts) bytes() int64 { return int64(12*cap(t.at) + cap(t.data)) }
+func (t *bestTexts) bytes() int64 { return int64(12*cap(t.at) + cap(t.data)) }
 
-func (t *texts) get(g int32) []byte { return t.data[t.at[g] : t.at[g]+int64(t.n[g])] }
+func (t *bestTexts) get(g int32) []byte { return t.data[t.at[g] : t.at[g]+int64(t.n[g])] }
 
-func (t *texts) set(g int32, s []byte) {
+func (t *bestTexts) set(g int32, s []byte) {
 	if old := t.n[g]; int(old) >= len(s) {
 		t.waste += int64(int(old) - len(s))
 	} else {
@@ -436,7 +436,7 @@ func (t *texts) set(g int32, s []byte) {
 	}
 }
 
-func (t *texts) compact() {
+func (t *bestTexts) compact() {
 	data := make([]byte, 0, int64(len(t.data))-t.waste)
 	for g, n := range t.n {
 		if n >= 0 {
@@ -449,7 +449,7 @@ func (t *texts) compact() {
 }
 
 // column gives the texts of all groups, null where there is none.
-func (t *texts) column(typ batch.Type) (batch.Column, error) {
+func (t *bestTexts) column(typ batch.Type) (batch.Column, error) {
 	total := int64(0)
 	for _, n := range t.n {
 		total += int64(max(n, 0))
@@ -477,7 +477,7 @@ func (t *texts) column(typ batch.Type) (batch.Column, error) {
 // textExtreme is the least text, or the greatest, by bytes.
 type textExtreme struct {
 	sign int // 1: the least, -1: the greatest
-	best texts
+	best bestTexts
 }
 
 func (f *textExtreme) grow(n int)   { f.best.grow(n) }
@@ -518,8 +518,8 @@ type ends struct {
 	last bool
 	ids  []batch.ID
 	has  []bool
-	raw  []uint64 // the bits of the value
-	text *texts   // of text, instead
+	raw  []uint64   // the bits of the value
+	text *bestTexts // of text, instead
 }
 
 func (f *ends) grow(n int) {

@@ -15,8 +15,8 @@ import (
 	"github.com/headrace/headrace/operators/rel"
 )
 
-// tableOf is a frame as an operator reads it: cut into blocks anywhere, given out in another order.
-func tableOf(x *Exec, r *rand.Rand, f frame) *tableRows {
+// aggTable is a frame as an operator reads it: cut into blocks anywhere, given out in another order.
+func aggTable(x *Exec, r *rand.Rand, f frame) *tableRows {
 	t := &Table{Cols: f.Cols, N: f.Rows.N}
 	for lo := 0; lo < f.Rows.N; {
 		hi := min(f.Rows.N, lo+1+r.IntN(f.Rows.N))
@@ -81,14 +81,14 @@ func bitRows(f *frame) (out []string) {
 	return out
 }
 
-// ways are the settings under which results are to be the same: how many workers, how long a morsel, how much memory.
+// aggWays are the settings under which results are to be the same: how many workers, how long a morsel, how much memory.
 type way struct {
 	workers, morsel int
 	spill           bool
 	shuffle         uint64
 }
 
-func ways(r *rand.Rand) (w []way) {
+func aggWays(r *rand.Rand) (w []way) {
 	for _, workers := range []int{1, 2, 3, 7} {
 		w = append(w, way{workers, 64 << r.IntN(2), r.IntN(2) == 0, r.Uint64()})
 	}
@@ -161,9 +161,9 @@ func TestAggregateWays(t *testing.T) {
 			}
 		}
 		want, failed := relate(a, []frame{tab})
-		for _, w := range ways(r) {
+		for _, w := range aggWays(r) {
 			x := w.exec(t)
-			got, err := x.aggregateRows(context.Background(), tableOf(x, r, tab), a)
+			got, err := x.aggregateRows(context.Background(), aggTable(x, r, tab), a)
 			if failed != nil {
 				overflows++
 				var data *operators.ErrData

@@ -86,9 +86,9 @@ type sifting struct {
 	only  batch.Parts // 0: all
 	gone  *idSet
 
-	bits   uint  // of the hash, that choose the partition
-	share  int64 // bytes that the open pages of a worker may take
-	names  int64 // bytes that texts may take which are compared by their numbers
+	bits  uint  // of the hash, that choose the partition
+	share int64 // bytes that the open pages of a worker may take
+	names int64 // bytes that texts may take which are compared by their numbers
 
 	layout
 	page    int // words of a page
@@ -322,4 +322,3 @@ func (s *settler) of(g int32, text []byte, id batch.ID) *batch.ID {
 	s.others = append(s.others, other{g, append([]byte(nil), text...), id})
 	return nil
 }
-

@@ -59,7 +59,7 @@ func TestDistinctInAFlow(t *testing.T) {
 				if got.String() != want.String() || fmt.Sprint(got.ID) != fmt.Sprint(want.ID) {
 					t.Fatalf("%s, %+v: %d rows stay, not the %d that are distinct", name, opt, got.N, want.N)
 				}
-				w, err := written(t, p, "few", opt)
+				w, err := written(t, p, "few", opt, false)
 				if err != nil || w.String() != want.String() {
 					t.Errorf("%s, %+v: %d rows are written, %v", name, opt, w.N, err)
 				}

@@ -46,6 +46,10 @@ func (x *Exec) relate(ctx context.Context, n *plan.Node, r rel.Node, in []rows) 
 			if from, ok := r.From.(rel.In); ok {
 				return x.aggregateRows(ctx, in[from.I], r)
 			}
+		case rel.Sort:
+			if from, ok := r.From.(rel.In); ok {
+				return x.sort(ctx, in[from.I], r.By)
+			}
 		}
 	}
 	return x.relateWhole(ctx, n, r, in)

@@ -16,6 +16,7 @@ type Table struct {
 	N      int
 	blocks []block
 	file   *mem.File
+	merge  *merging // of a sort: blocks are ranges of it, made when they are read
 }
 
 // block is rows of a table, one behind the other.
@@ -91,7 +92,10 @@ func (t *Table) index(cols []string) ([]int, error) {
 // read gives the rows of block i with the columns at, in c's memory or the table's own.
 func (t *Table) read(c *batch.Ctx, i int, at []int) (batch.Batch, error) {
 	b := &t.blocks[i]
-	if b.at != nil {
+	switch {
+	case t.merge != nil:
+		return t.merge.read(c, i, at)
+	case b.at != nil:
 		return t.file.Read(c, b.at, at)
 	}
 	rows := b.rows
@@ -110,6 +114,9 @@ func (x *Exec) free(t *Table) {
 		}
 	}
 	t.file.Close()
+	if t.merge != nil {
+		t.merge.free()
+	}
 	t.blocks = nil
 }
 
