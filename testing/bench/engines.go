@@ -1,0 +1,115 @@
+// Package bench measures Headrace and its peers at the same work, on the same files, in turns.
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Setup is where things are and what every engine is given alike.
+type Setup struct {
+	Root     string // of the repository
+	Headrace string // the binary
+	Dir      string // for data, outputs, workspaces
+	Threads  int
+	Codec    string // of the data and of what is written
+}
+
+// Engine is one of those compared.
+type Engine struct {
+	Name    string
+	version func(s *Setup) (string, error)
+	command func(s *Setup, q *Query, data, out string) Command
+}
+
+// Engines are all engines; the first is the one that the others are peers of.
+var Engines = []Engine{
+	{"headrace", headraceVersion, headraceCommand},
+	{"duckdb", nodeVersion("@duckdb/node-api"), nodeCommand("duckdb.js", ".sql")},
+	{"polars", nodeVersion("nodejs-polars"), nodeCommand("polars.js", ".polars.js")},
+}
+
+func headraceVersion(s *Setup) (string, error) { return Commit(s.Root) }
+
+// Commit is the first eight hex digits of the commit that is checked out.
+func Commit(root string) (string, error) {
+	cmd := exec.Command("git", "rev-parse", "--short=8", "HEAD")
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("which commit is measured: %w", err)
+	}
+	return strings.TrimSpace(string(out))[:8], nil
+}
+
+func headraceCommand(s *Setup, q *Query, data, out string) Command {
+	workspace := filepath.Join(s.Dir, "workspace")
+	args := []string{s.Headrace, "run", "-q", "--cores", strconv.Itoa(s.Threads), "--workspace", workspace}
+	args = append(args, s.params(q, data, out)...)
+	return Command{
+		Args: append(args, q.File+".yaml"),
+		Env:  []string{"GOMAXPROCS=" + strconv.Itoa(s.Threads)}, // Go's own threads count too
+		Dir:  workspace,                                         // its cache would remember the answer
+	}
+}
+
+func (s *Setup) params(q *Query, data, out string) []string {
+	args := []string{"--set", "path=" + data, "--set", "out=" + out}
+	if q.Ext == ".parquet" {
+		args = append(args, "--set", "codec="+s.Codec)
+	}
+	return args
+}
+
+// Check asks Headrace whether it can do the query at all; the reason why not is its first line of complaint, "" where it can.
+func (s *Setup) Check(q *Query, data string) (string, error) {
+	args := append([]string{"check", "-q"}, s.params(q, data, filepath.Join(s.Dir, "out"+q.Ext))...)
+	cmd := exec.Command(s.Headrace, append(args, q.File+".yaml")...)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return "", nil
+	case !errors.As(err, &exit):
+		return "", err
+	case exit.ExitCode() != 2: // a file that is wrong; what else goes wrong is no answer
+		return "", fmt.Errorf("headrace check %s: %w\n%s", q.File, err, said.String())
+	}
+	line, _, _ := strings.Cut(said.String(), "\n")
+	if _, why, ok := strings.Cut(line, "]: "); ok {
+		line = why
+	}
+	return line, nil
+}
+
+func peers(s *Setup) string { return filepath.Join(s.Root, "testing", "peers") }
+
+func nodeVersion(name string) func(s *Setup) (string, error) {
+	return func(s *Setup) (string, error) {
+		text, err := os.ReadFile(filepath.Join(peers(s), "node_modules", filepath.FromSlash(name), "package.json"))
+		if err != nil {
+			return "", fmt.Errorf("%s is not installed, make peers does it: %w", name, err)
+		}
+		var p struct{ Version string }
+		err = json.Unmarshal(text, &p)
+		return p.Version, err
+	}
+}
+
+func nodeCommand(script, ext string) func(s *Setup, q *Query, data, out string) Command {
+	return func(s *Setup, q *Query, data, out string) Command {
+		return Command{
+			Args: []string{"node", filepath.Join(peers(s), script), q.File + ext, data, out, s.Codec},
+			Env:  []string{"THREADS=" + strconv.Itoa(s.Threads), "POLARS_MAX_THREADS=" + strconv.Itoa(s.Threads)},
+		}
+	}
+}
