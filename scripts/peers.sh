@@ -11,6 +11,11 @@ if ! /usr/bin/python3 -c 'import sklearn, pandas, xgboost' 2>/dev/null; then
 		python3-sklearn python3-pandas python3-xgboost
 fi
 npm install --silent --no-audit --no-fund --no-package-lock
+# npm leaves out a binary that it cannot fetch or thinks does not fit, and says nothing.
+if ! node -e 'require("nodejs-polars")' 2>/dev/null; then
+	version=$(node -p 'require("nodejs-polars/package.json").version')
+	npm install --silent --no-audit --no-fund --no-package-lock --no-save "nodejs-polars-linux-$(node -p process.arch)-gnu@$version"
+fi
 /usr/bin/python3 -c 'import sklearn, pandas, xgboost
 print("scikit-learn", sklearn.__version__, "pandas", pandas.__version__, "xgboost", xgboost.__version__)'
 node -e 'for (const p of Object.keys(require("./package.json").dependencies)) console.log(p, require("./node_modules/" + p + "/package.json").version)'

@@ -1,10 +1,15 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"image/color"
 	"math"
+	"os"
+	"path/filepath"
+	"strings"
 
+	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
@@ -58,7 +63,22 @@ func (r *Report) Plot(path string, engines []Engine) error {
 		p.Add(s)
 		p.Legend.Add(e.Name, s)
 	}
-	return p.Save(18*vg.Centimeter, vg.Length(3.2+0.85*float64(len(names)))*vg.Centimeter, path)
+	return save(p, 18*vg.Centimeter, vg.Length(3.4+0.85*float64(len(names)))*vg.Centimeter, path)
+}
+
+// save draws the plot with a margin, in the format that the end of the path names.
+func save(p *plot.Plot, width, height vg.Length, path string) error {
+	c, err := draw.NewFormattedCanvas(width, height, strings.TrimPrefix(filepath.Ext(path), "."))
+	if err != nil {
+		return err
+	}
+	p.Draw(draw.Crop(draw.New(c), 8, -14, 6, -10))
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	_, err = c.WriteTo(f)
+	return errors.Join(err, f.Close())
 }
 
 // decorate sets what is the same in every plot: words, fonts, colours.
@@ -66,7 +86,7 @@ func (r *Report) decorate(p *plot.Plot, first string) {
 	style := func(s *text.Style, size vg.Length, bold bool) {
 		s.Font = font.From(font.Font{Typeface: "Liberation", Variant: "Sans"}, size)
 		if bold {
-			s.Font.Weight = 2 // bold, as golang.org/x/image/font counts
+			s.Font.Weight = xfont.WeightBold
 		}
 		s.Color = ink
 	}
@@ -83,7 +103,7 @@ func (r *Report) decorate(p *plot.Plot, first string) {
 	p.X.Padding, p.Y.Padding = 2, 6
 	p.Y.Tick.Label.XAlign, p.Y.Tick.Label.YAlign = text.XRight, text.YCenter
 	p.Legend.Top, p.Legend.ThumbnailWidth, p.Legend.Padding = true, 22, 2
-	p.Legend.XOffs, p.Legend.YOffs = -4, 22
+	p.Legend.XOffs, p.Legend.YOffs = -4, 26
 }
 
 func powers(low, high float64) (ticks []plot.Tick) {

@@ -25,7 +25,7 @@ func Unfinished(fsys fs.FS) ([]string, error) {
 		}
 		if d.IsDir() {
 			switch {
-			case name == "bin", name == "data", name == "dist", d.Name() == "testdata", d.Name() == "node_modules",
+			case name == "bin", name == "build", name == "data", name == "dist", d.Name() == "testdata", d.Name() == "node_modules",
 				name != "." && strings.HasPrefix(d.Name(), ".") && d.Name() != ".ci":
 				return fs.SkipDir
 			}

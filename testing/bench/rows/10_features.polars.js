@@ -2,7 +2,9 @@ const five = ["delay", "distance", "air_time", "taxi_out", "price"];
 const carriers = ["WN", "DL", "AA", "UA", "US", "NW", "MQ", "CO", "TW", "HP", "AS", "OO", "AQ", "HA"];
 
 module.exports = ({ pl, flights }) => {
-  const scaled = (c) => pl.col(c).minus(pl.col(c).mean()).divideBy(pl.col(c).std(0)).alias(c);
+  // Its std is that of a sample only, by n - 1.
+  const population = pl.len().cast(pl.Float64).minus(1).divideBy(pl.len()).pow(0.5);
+  const scaled = (c) => pl.col(c).minus(pl.col(c).mean()).divideBy(pl.col(c).std().multiplyBy(population)).alias(c);
   const codes = (c) => flights.select(pl.col(c).unique().sort()).withRowIndex(`${c}_code`);
   return flights
     .withColumns(
