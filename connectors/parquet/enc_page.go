@@ -62,11 +62,14 @@ type encoder struct {
 	header  compactWriter
 }
 
-// chunk encodes a column; dst's memory is used.
-func (e *encoder) chunk(c *sinkColumn, g *gathered, dst []byte) (encoded, error) {
+// codecUnknown is the codec of a column before its first chunk.
+const codecUnknown = -1
+
+// chunk encodes a column, with the codec of its first chunk; dst's memory is used.
+func (e *encoder) chunk(c *sinkColumn, g *gathered, codec int32, dst []byte) (encoded, error) {
 	k := chunkEncoder{encoder: e, c: c, g: g, out: encoded{buf: dst[:0], values: g.rows, nulls: g.rows - g.values}}
 	k.dictionary()
-	if err := k.pages(); err != nil {
+	if err := k.pages(codec); err != nil {
 		return encoded{}, err
 	}
 	k.out.fold(c)
@@ -138,9 +141,8 @@ func (k *chunkEncoder) dictionary() {
 	clear(e.stamps)
 }
 
-// pages writes the dictionary's page and those of the data. A chunk that its codec does not make a sixteenth smaller, judged by its first
-// pages, is stored as it is: the codec stands with each chunk, and whoever reads it is spared the work.
-func (k *chunkEncoder) pages() error {
+// pages writes the dictionary's page and those of the data.
+func (k *chunkEncoder) pages(codec int32) error {
 	k.text = k.g.plain
 	row, value := 0, 0
 	for row < k.g.rows {
@@ -150,7 +152,7 @@ func (k *chunkEncoder) pages() error {
 		}
 		packed := []byte(nil)
 		if row == 0 {
-			packed = k.begin()
+			packed = k.begin(codec)
 		}
 		if err := k.put(&p, packed); err != nil {
 			return err
@@ -162,9 +164,19 @@ func (k *chunkEncoder) pages() error {
 	return nil
 }
 
+// judgedBytes is the least that a codec is judged by.
+const judgedBytes = 4 << 10
+
 // begin chooses the codec, writes the dictionary, and gives the first page's compressed body.
-func (k *chunkEncoder) begin() []byte {
-	k.out.codec = k.encoder.codec
+//
+// A column whose first pages the codec does not make a sixteenth smaller is stored as it is: the codec stands with each chunk, and
+// whoever reads it is spared the work. That is found in the first row group, and holds for the file: parquet-go takes a column's codec
+// from there.
+func (k *chunkEncoder) begin(codec int32) []byte {
+	k.out.codec = codec
+	if codec == codecUnknown {
+		k.out.codec = k.encoder.codec
+	}
 	if k.out.codec != codecNone {
 		k.first = k.compress(k.first, k.body)
 		before, after := len(k.body), len(k.first)
@@ -172,7 +184,7 @@ func (k *chunkEncoder) begin() []byte {
 			k.packed = k.compress(k.packed, k.dict)
 			before, after = before+len(k.dict), after+len(k.packed)
 		}
-		if after > before/16*15 {
+		if codec == codecUnknown && before >= judgedBytes && after > before/16*15 {
 			k.out.codec = codecNone
 		}
 	}

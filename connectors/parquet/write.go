@@ -33,6 +33,8 @@ type writer struct {
 	end     end
 	group   *rowGroup   // under construction
 	ahead   []*rowGroup // being encoded, in their order
+	first   *rowGroup   // until it has decided codecs
+	codecs  []int32     // of the columns
 	scratch scratch
 	working sync.WaitGroup
 	stop    atomic.Bool // nobody wants what is being encoded
@@ -56,6 +58,7 @@ type pool struct {
 type rowGroup struct {
 	rows   int
 	cols   []*gathered
+	codecs []int32 // of the columns
 	out    []encoded
 	errs   []error
 	panics []string
@@ -191,12 +194,33 @@ func (w *writer) gather(cols []batch.Column, at, n int) error {
 func (w *writer) full() error {
 	g := w.group
 	w.group = nil
+	w.decide(g)
 	w.ahead = append(w.ahead, g)
 	g.left.Store(int32(len(g.cols)))
 	for range min(cap(w.pool.encoders), len(g.cols)) {
 		w.working.Go(func() { w.work(g) })
 	}
 	return w.flush(aheadMax)
+}
+
+// decide says how the columns of a row group are compressed. The first one finds that out: the second waits for it.
+func (w *writer) decide(g *rowGroup) {
+	if w.codecs != nil && w.first != nil {
+		<-w.first.done
+		for i := range w.codecs {
+			w.codecs[i] = w.first.out[i].codec
+		}
+		w.first = nil
+	}
+	if w.codecs == nil {
+		w.first, w.codecs = g, make([]int32, len(g.cols))
+		g.codecs = make([]int32, len(g.cols))
+		for i := range g.codecs {
+			g.codecs[i] = codecUnknown
+		}
+		return
+	}
+	g.codecs = w.codecs
 }
 
 // work encodes columns of a row group until none is left.
@@ -227,7 +251,7 @@ func (w *writer) encode(e *encoder, g *rowGroup, i int) {
 			g.panics[i] = fmt.Sprintf("%v\n%s", p, debug.Stack())
 		}
 	}()
-	g.out[i], g.errs[i] = e.chunk(&w.columns[i], g.cols[i], w.pool.buf(i))
+	g.out[i], g.errs[i] = e.chunk(&w.columns[i], g.cols[i], g.codecs[i], w.pool.buf(i))
 	w.pool.keep(i, g.cols[i])
 	g.cols[i] = nil
 }
