@@ -1,6 +1,10 @@
 package exec_test
 
 import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/headrace/headrace/engine/exec"
@@ -62,5 +66,76 @@ func TestPruneKeepsOthers(t *testing.T) {
 	}
 	if d.ReadUnits() != 10 {
 		t.Errorf("%d units read of the source itself", d.ReadUnits())
+	}
+}
+
+// clustered is a table of random values that lie near each other in neighbouring rows, so that units differ: with nulls, both zeros,
+// NaN and infinities.
+func clustered(r *rand.Rand, n int) mem.Table {
+	null := func(c batch.Column) batch.Column {
+		is := make([]bool, n)
+		for i := range is {
+			is[i] = r.IntN(6) == 0 || i/8%3 == 0
+		}
+		return c.WithNulls(is)
+	}
+	i64, f64, text := make([]int64, n), make([]float64, n), make([]string, n)
+	for i := range n {
+		near := i/10 + r.IntN(3)
+		i64[i], f64[i], text[i] = int64(near-5), float64(near-5), string(rune('a'+near))+strings.Repeat("z", r.IntN(2))
+		if r.IntN(9) == 0 {
+			f64[i] = []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.Copysign(0, -1)}[r.IntN(4)]
+		}
+	}
+	t := mem.Table{Schema: operators.Of(operators.Field{Name: "i", Type: batch.T(batch.Int64)}, operators.Field{Name: "i0", Type: batch.T(batch.Int64), Nullable: true},
+		operators.Field{Name: "f", Type: batch.T(batch.Float64)}, operators.Field{Name: "f0", Type: batch.T(batch.Float64), Nullable: true},
+		operators.Field{Name: "s", Type: batch.T(batch.String)}, operators.Field{Name: "s0", Type: batch.T(batch.String), Nullable: true})}
+	t.N = n
+	t.Cols = []batch.Column{batch.OfInt64s(i64), null(batch.OfInt64s(i64)), batch.OfFloat64s(f64), null(batch.OfFloat64s(f64)),
+		batch.OfStrings(text), null(batch.OfStrings(text))}
+	return t
+}
+
+// predicate is a random condition on the columns of clustered.
+func predicate(r *rand.Rand, depth int) string {
+	if depth > 0 && r.IntN(2) == 0 {
+		a, b := predicate(r, depth-1), predicate(r, depth-1)
+		return []string{"(" + a + ") and (" + b + ")", "(" + a + ") or (" + b + ")", "not (" + a + ")"}[r.IntN(3)]
+	}
+	op := []string{"<", "<=", ">", ">=", "==", "!="}[r.IntN(6)]
+	col := []string{"i", "i0", "f", "f0", "s", "s0"}[r.IntN(6)]
+	switch {
+	case col[len(col)-1] == '0' && r.IntN(4) == 0:
+		return col + []string{" == nil", " != nil"}[r.IntN(2)]
+	case col[0] == 's':
+		return fmt.Sprintf("%s %s %q", col, op, string(rune('a'+r.IntN(24))))
+	case col[0] == 'i' && r.IntN(4) == 0:
+		return fmt.Sprintf("%s in [%d, %d]", col, r.IntN(22)-8, r.IntN(22)-8)
+	}
+	return fmt.Sprintf("%s %s %d", col, op, r.IntN(22)-8)
+}
+
+// TestPruneRandom: whatever the condition and the rows, units that are not read have no row that passes it.
+func TestPruneRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 14))
+	skipped := 0
+	for range 400 {
+		rows, where, unit := clustered(r, 100+r.IntN(80)), predicate(r, 2), 5+r.IntN(20)
+		read := func(d *mem.Dataset) string {
+			got, err := mem.New("prune").Source("s", d).Step("f", &clean.Filter{Where: expr.Source(where)}, "s").Rows("f", exec.Options{Workers: 2})
+			if err != nil {
+				t.Fatalf("%s: %v", where, err)
+			}
+			return fmt.Sprint(got.ID, "\n", got)
+		}
+		pruned, whole := mem.Of(rows, unit), mem.Of(rows, unit)
+		whole.Uncounted = true // then all is read
+		if got, want := read(pruned), read(whole); got != want {
+			t.Fatalf("%s: units of %d rows:\n%s\nwant\n%s", where, unit, got, want)
+		}
+		skipped += whole.ReadUnits() - pruned.ReadUnits()
+	}
+	if skipped < 500 {
+		t.Errorf("%d units are left out: the test shows little", skipped)
 	}
 }
