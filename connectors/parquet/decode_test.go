@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	bigint "math/big"
@@ -140,6 +141,100 @@ func TestHybrid(t *testing.T) {
 					t.Fatalf("%d ones too many", ones)
 				}
 				at += n
+			}
+		}
+	}
+}
+
+// TestCodesInRange: a code past the dictionary is an error wherever it stands, and one past the values that are asked for is none: what
+// looks the codes up checks nothing more.
+func TestCodesInRange(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	const rows = 600 // more than a stage
+	for _, width := range []uint{1, 3, 8, 13, 17, 31} {
+		n := min(1<<width-1, 1000) // one less than there could be, so that widths do not say it all
+		for range 60 {
+			v, bad := make([]int32, rows), r.IntN(rows+1)
+			for i := range v {
+				if v[i] = int32(r.IntN(n)); i > 0 && r.IntN(2) == 0 {
+					v[i] = v[i-1]
+				}
+			}
+			if bad < rows {
+				v[bad] = int32(n)
+			}
+			src := packed(r, v, width)
+			for _, step := range []int{1, 7, 8, 100, rows} {
+				var h hybrid
+				h.reset(src, width)
+				table := make([]int64, n)
+				for i := range table {
+					table[i] = int64(i)
+				}
+				c := &column{runs: h}
+				dst, out := make([]int32, step), make([]int64, step)
+				for at := 0; at+step <= rows; at += step {
+					err, err2 := h.codes(dst, n), takeCodes(c, out, table)
+					if wrong := at <= bad && bad < at+step; (err != nil) != wrong || (err2 != nil) != wrong {
+						t.Fatalf("width %d, the bad one at %d, %d from %d on: %v, %v", width, bad, step, at, err, err2)
+					} else if wrong {
+						break
+					}
+					for i := range dst {
+						if dst[i] != v[at+i] || out[i] != int64(v[at+i]) {
+							t.Fatalf("width %d, code %d: %d and %d, want %d", width, at+i, dst[i], out[i], v[at+i])
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestRepeat at lengths around the run that is doubled.
+func TestRepeat(t *testing.T) {
+	for n := range 300 {
+		v := make([]int64, n+1)
+		repeat(v[:n], 7)
+		for i, x := range v {
+			if (x == 7) != (i < n) {
+				t.Fatalf("%d: value %d is %d", n, i, x)
+			}
+		}
+	}
+}
+
+// TestTexts: strings behind their lengths come out as they are, at the ends of both memories too, and no length is believed.
+func TestTexts(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 3))
+	for range 300 {
+		n := r.IntN(40)
+		var src, want []byte
+		offs := make([]int32, n+1)
+		offs[0] = int32(r.IntN(100))
+		for range n {
+			s := make([]byte, r.IntN([]int{3, 17, 40}[r.IntN(3)]))
+			for i := range s {
+				s[i] = byte(r.Uint32())
+			}
+			src = append(binary.LittleEndian.AppendUint32(src, uint32(len(s))), s...)
+			want = append(want, s...)
+		}
+		rest, err := cutTexts(src[:len(src):len(src)], offs)
+		if err != nil || len(rest) != 0 || int(offs[n]-offs[0]) != len(want) {
+			t.Fatalf("%d texts: %v, %d bytes behind, %d of %d", n, err, len(rest), offs[n]-offs[0], len(want))
+		}
+		mem := make([]byte, len(want)+32)
+		for i := range mem {
+			mem[i] = 0xee
+		}
+		copyTexts(mem[:len(want)], src, offs)
+		if !bytes.Equal(mem[:len(want)], want) || !bytes.Equal(mem[len(want):], bytes.Repeat([]byte{0xee}, 32)) {
+			t.Fatalf("%d texts: %x, want %x", n, mem, want)
+		}
+		if n > 0 {
+			if _, err := cutTexts(src[:r.IntN(len(src))], offs); err == nil {
+				t.Fatal("texts that are cut off pass")
 			}
 		}
 	}
