@@ -271,3 +271,75 @@ func TestWriteWrong(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestBoundsHold: no value of a unit lies outside of what its file says of it, whoever wrote the file and whatever the values.
+func TestBoundsHold(t *testing.T) {
+	dir := t.TempDir()
+	own, other := filepath.Join(dir, "own.parquet"), filepath.Join(dir, "other.parquet")
+	s := everyType()
+	writeFile(t, own, s, func(o *parquet.Options) { o.RowGroupRows = 50 }, 5, false, 333, 120)
+	writeForeign(t, other, 6000, pq.MaxRowsPerRowGroup(700), pq.PageBufferSize(3000))
+	said := 0
+	for _, path := range []string{own, other} {
+		d, err := openPath(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for u, unit := range d.Units() {
+			err := d.Read(context.Background(), nil, u, every(d), int(unit.Rows), func(b batch.Batch) error {
+				for i := range b.Cols {
+					if m, ok := unit.Bounds(i); ok {
+						said += holds(t, fmt.Sprint(filepath.Base(path), ", unit ", u, ", column ", d.Schema().Fields[i].Name), m, &b.Cols[i])
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if said < 5000 {
+		t.Errorf("of %d values something is said", said)
+	}
+}
+
+// holds counts the values of a column that are held to bounds.
+func holds(t *testing.T, what string, m connectors.Bounds, c *batch.Column) (said int) {
+	t.Helper()
+	if m.Nulls >= 0 && int(m.Nulls) != c.Nulls() {
+		t.Errorf("%s: %d nulls, %d are said", what, c.Nulls(), m.Nulls)
+	}
+	for i := range c.N {
+		if c.Null(i) {
+			continue
+		}
+		in := true
+		switch lo := m.Min.(type) {
+		case nil:
+			continue
+		case string:
+			in = lo <= string(c.Text(i)) && string(c.Text(i)) <= m.Max.(string)
+		case float64:
+			v := 0.0
+			if c.Type.Width() == 4 {
+				v = float64(c.Float32s()[i])
+			} else {
+				v = c.Float64s()[i]
+			}
+			in = v != v || lo <= v && v <= m.Max.(float64)
+		case int64:
+			v := int64(0)
+			if c.Type.Width() == 4 {
+				v = int64(c.Int32s()[i])
+			} else {
+				v = c.Int64s()[i]
+			}
+			in = lo <= v && v <= m.Max.(int64)
+		}
+		if said++; !in {
+			t.Fatalf("%s, row %d: outside of %v to %v", what, i, m.Min, m.Max)
+		}
+	}
+	return said
+}
