@@ -1,6 +1,8 @@
 package elem
 
 //go:generate go run -C ../_gen ./asm -group elem -out ../elem/zz_compare_amd64.s -stubs ../elem/zz_compare_amd64.go -pkg elem
+//go:generate go run -C ../_gen ./asm -group arithmetic -out ../elem/zz_arithmetic_amd64.s -stubs ../elem/zz_arithmetic_amd64.go -pkg elem
+//go:generate go run -C ../_gen ./asm -group compares -out ../elem/zz_compares_amd64.s -stubs ../elem/zz_compares_amd64.go -pkg elem
 
 // Op is a comparison.
 type Op uint8
@@ -25,6 +27,20 @@ func (o Op) Swap() Op { return [...]Op{Eq, Ne, Gt, Ge, Lt, Le}[o] }
 // Compare is the loop for i { dst[i] = a[i] op b[i] }; a and b have one length, dst the words of a bitmap of it.
 func Compare[T Number](dst []uint64, op Op, a, b []T) {
 	dst, b = dst[:(len(a)+63)/64], b[:len(a)]
+	switch a := any(a).(type) {
+	case []float64:
+		columnsF64(dst, op, a, any(b).([]float64))
+	case []int64:
+		columnsI64(dst, op, a, any(b).([]int64))
+	case []int32:
+		columnsI32(dst, op, a, any(b).([]int32))
+	default:
+		columnsGo(dst, op, a.([]T), b)
+	}
+}
+
+// columnsGo is the reference of all levels.
+func columnsGo[T Number](dst []uint64, op Op, a, b []T) {
 	switch op {
 	case Gt, Ge:
 		a, b, op = b, a, op.Swap()
@@ -47,11 +63,16 @@ func Compare[T Number](dst []uint64, op Op, a, b []T) {
 // CompareScalar is the loop for i { dst[i] = a[i] op s }; dst has the words of a bitmap of len(a).
 func CompareScalar[T Number](dst []uint64, op Op, a []T, s T) {
 	dst = dst[:(len(a)+63)/64]
-	if f, ok := any(a).([]float64); ok {
-		compareF64(dst, op, f, float64(s))
-		return
+	switch a := any(a).(type) {
+	case []float64:
+		compareF64(dst, op, a, float64(s))
+	case []int64:
+		compareI64(dst, op, a, int64(s))
+	case []int32:
+		compareI32(dst, op, a, int32(s))
+	default:
+		compareGo(dst, op, a.([]T), s)
 	}
-	compareGo(dst, op, a, s)
 }
 
 // compareGo is the reference of all levels.

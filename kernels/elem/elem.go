@@ -18,6 +18,15 @@ type Number interface {
 // Add is the loop for i { dst[i] = a[i] + b[i] }
 func Add[T Float](dst, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		addF64(d, any(a).([]float64), any(b).([]float64))
+		return
+	}
+	addGo(dst, a, b)
+}
+
+// addGo is the reference.
+func addGo[T Float](dst, a, b []T) {
 	for i := range dst {
 		dst[i] = a[i] + b[i]
 	}
@@ -26,6 +35,15 @@ func Add[T Float](dst, a, b []T) {
 // Sub is the loop for i { dst[i] = a[i] - b[i] }
 func Sub[T Float](dst, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		subF64(d, any(a).([]float64), any(b).([]float64))
+		return
+	}
+	subGo(dst, a, b)
+}
+
+// subGo is the reference.
+func subGo[T Float](dst, a, b []T) {
 	for i := range dst {
 		dst[i] = a[i] - b[i]
 	}
@@ -34,6 +52,15 @@ func Sub[T Float](dst, a, b []T) {
 // Mul is the loop for i { dst[i] = a[i] * b[i] }
 func Mul[T Float](dst, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		mulF64(d, any(a).([]float64), any(b).([]float64))
+		return
+	}
+	mulGo(dst, a, b)
+}
+
+// mulGo is the reference.
+func mulGo[T Float](dst, a, b []T) {
 	for i := range dst {
 		dst[i] = T(a[i] * b[i])
 	}

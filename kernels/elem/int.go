@@ -25,8 +25,10 @@ func FirstValid(valid []uint64, n int, f func(o int) int) int {
 }
 
 // AddI64 is the loop for i { dst[i] = a[i] + b[i] }
-func AddI64(dst, a, b []int64) int {
-	a, b = a[:len(dst)], b[:len(dst)]
+func AddI64(dst, a, b []int64) int { return addI64(dst, a[:len(dst)], b[:len(dst)]) }
+
+// addI64Go is the reference.
+func addI64Go(dst, a, b []int64) int {
 	for i, x := range a {
 		y := b[i]
 		s := x + y
@@ -39,8 +41,10 @@ func AddI64(dst, a, b []int64) int {
 }
 
 // SubI64 is the loop for i { dst[i] = a[i] - b[i] }
-func SubI64(dst, a, b []int64) int {
-	a, b = a[:len(dst)], b[:len(dst)]
+func SubI64(dst, a, b []int64) int { return subI64(dst, a[:len(dst)], b[:len(dst)]) }
+
+// subI64Go is the reference.
+func subI64Go(dst, a, b []int64) int {
 	for i, x := range a {
 		y := b[i]
 		s := x - y

@@ -45,3 +45,242 @@ func compareF64(dst []uint64, op Op, a []float64, s float64) {
 	}
 	compareGo(dst[words:], op, a[64*words:], s)
 }
+
+// The kernels of integers and of two columns know Eq, Lt and what cannot be made of them by exchanging the sides or by turning
+// the bits over; flip turns them.
+const turned = ^uint64(0)
+
+func columnsF64(dst []uint64, op Op, a, b []float64) {
+	words, level := len(a)/64, cpu.Now()
+	if words == 0 || level == cpu.Go {
+		columnsGo(dst, op, a, b)
+		return
+	}
+	switch op {
+	case Gt, Ge:
+		a, b, op = b, a, op.Swap()
+	}
+	d, x, y := &dst[0], &a[0], &b[0]
+	switch {
+	case op == Eq && level == cpu.AVX512:
+		columnsF64EqAVX512(d, words, x, y, 0)
+	case op == Eq:
+		columnsF64EqAVX2(d, words, x, y, 0)
+	case op == Ne && level == cpu.AVX512:
+		columnsF64EqAVX512(d, words, x, y, turned)
+	case op == Ne:
+		columnsF64EqAVX2(d, words, x, y, turned)
+	case op == Lt && level == cpu.AVX512:
+		columnsF64LtAVX512(d, words, x, y, 0)
+	case op == Lt:
+		columnsF64LtAVX2(d, words, x, y, 0)
+	case op == Le && level == cpu.AVX512:
+		columnsF64LeAVX512(d, words, x, y, 0)
+	case op == Le:
+		columnsF64LeAVX2(d, words, x, y, 0)
+	}
+	columnsGo(dst[words:], op, a[64*words:], b[64*words:])
+}
+
+func columnsI64(dst []uint64, op Op, a, b []int64) {
+	words, level := len(a)/64, cpu.Now()
+	if words == 0 || level == cpu.Go {
+		columnsGo(dst, op, a, b)
+		return
+	}
+	switch op {
+	case Gt, Ge:
+		a, b, op = b, a, op.Swap()
+	}
+	d, x, y := &dst[0], &a[0], &b[0]
+	switch {
+	case op == Eq && level == cpu.AVX512:
+		columnsI64EqAVX512(d, words, x, y, 0)
+	case op == Eq:
+		columnsI64EqAVX2(d, words, x, y, 0)
+	case op == Ne && level == cpu.AVX512:
+		columnsI64EqAVX512(d, words, x, y, turned)
+	case op == Ne:
+		columnsI64EqAVX2(d, words, x, y, turned)
+	case op == Lt && level == cpu.AVX512:
+		columnsI64LtAVX512(d, words, x, y, 0)
+	case op == Lt:
+		columnsI64LtAVX2(d, words, x, y, 0)
+	case op == Le && level == cpu.AVX512:
+		columnsI64LtAVX512(d, words, y, x, turned)
+	case op == Le:
+		columnsI64LtAVX2(d, words, y, x, turned)
+	}
+	columnsGo(dst[words:], op, a[64*words:], b[64*words:])
+}
+
+func columnsI32(dst []uint64, op Op, a, b []int32) {
+	words, level := len(a)/64, cpu.Now()
+	if words == 0 || level == cpu.Go {
+		columnsGo(dst, op, a, b)
+		return
+	}
+	switch op {
+	case Gt, Ge:
+		a, b, op = b, a, op.Swap()
+	}
+	d, x, y := &dst[0], &a[0], &b[0]
+	switch {
+	case op == Eq && level == cpu.AVX512:
+		columnsI32EqAVX512(d, words, x, y, 0)
+	case op == Eq:
+		columnsI32EqAVX2(d, words, x, y, 0)
+	case op == Ne && level == cpu.AVX512:
+		columnsI32EqAVX512(d, words, x, y, turned)
+	case op == Ne:
+		columnsI32EqAVX2(d, words, x, y, turned)
+	case op == Lt && level == cpu.AVX512:
+		columnsI32LtAVX512(d, words, x, y, 0)
+	case op == Lt:
+		columnsI32LtAVX2(d, words, x, y, 0)
+	case op == Le && level == cpu.AVX512:
+		columnsI32LtAVX512(d, words, y, x, turned)
+	case op == Le:
+		columnsI32LtAVX2(d, words, y, x, turned)
+	}
+	columnsGo(dst[words:], op, a[64*words:], b[64*words:])
+}
+
+func compareI64(dst []uint64, op Op, a []int64, s int64) {
+	words, level := len(a)/64, cpu.Now()
+	if words == 0 || level == cpu.Go {
+		compareGo(dst, op, a, s)
+		return
+	}
+	d, x := &dst[0], &a[0]
+	var flip uint64
+	switch op {
+	case Ne, Le, Ge:
+		flip = turned
+	}
+	switch op {
+	case Eq, Ne:
+		if level == cpu.AVX512 {
+			scalarI64EqAVX512(d, words, x, s, flip)
+		} else {
+			scalarI64EqAVX2(d, words, x, s, flip)
+		}
+	case Lt, Ge:
+		if level == cpu.AVX512 {
+			scalarI64LtAVX512(d, words, x, s, flip)
+		} else {
+			scalarI64LtAVX2(d, words, x, s, flip)
+		}
+	case Gt, Le:
+		if level == cpu.AVX512 {
+			scalarI64GtAVX512(d, words, x, s, flip)
+		} else {
+			scalarI64GtAVX2(d, words, x, s, flip)
+		}
+	}
+	compareGo(dst[words:], op, a[64*words:], s)
+}
+
+func compareI32(dst []uint64, op Op, a []int32, s int32) {
+	words, level := len(a)/64, cpu.Now()
+	if words == 0 || level == cpu.Go {
+		compareGo(dst, op, a, s)
+		return
+	}
+	d, x := &dst[0], &a[0]
+	var flip uint64
+	switch op {
+	case Ne, Le, Ge:
+		flip = turned
+	}
+	switch op {
+	case Eq, Ne:
+		if level == cpu.AVX512 {
+			scalarI32EqAVX512(d, words, x, s, flip)
+		} else {
+			scalarI32EqAVX2(d, words, x, s, flip)
+		}
+	case Lt, Ge:
+		if level == cpu.AVX512 {
+			scalarI32LtAVX512(d, words, x, s, flip)
+		} else {
+			scalarI32LtAVX2(d, words, x, s, flip)
+		}
+	case Gt, Le:
+		if level == cpu.AVX512 {
+			scalarI32GtAVX512(d, words, x, s, flip)
+		} else {
+			scalarI32GtAVX2(d, words, x, s, flip)
+		}
+	}
+	compareGo(dst[words:], op, a[64*words:], s)
+}
+
+func addF64(dst, a, b []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		addAVX512(&dst[0], &a[0], &b[0], n)
+	default:
+		addAVX2(&dst[0], &a[0], &b[0], n)
+	}
+	addGo(dst[n:], a[n:], b[n:])
+}
+
+func subF64(dst, a, b []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		subAVX512(&dst[0], &a[0], &b[0], n)
+	default:
+		subAVX2(&dst[0], &a[0], &b[0], n)
+	}
+	subGo(dst[n:], a[n:], b[n:])
+}
+
+func mulF64(dst, a, b []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		mulAVX512(&dst[0], &a[0], &b[0], n)
+	default:
+		mulAVX2(&dst[0], &a[0], &b[0], n)
+	}
+	mulGo(dst[n:], a[n:], b[n:])
+}
+
+func addI64(dst, a, b []int64) int {
+	n, done := len(dst)&^15, 0
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+	case level == cpu.AVX512:
+		done = addI64AVX512(&dst[0], &a[0], &b[0], n)
+	default:
+		done = addI64AVX2(&dst[0], &a[0], &b[0], n)
+	}
+	if i := addI64Go(dst[done:], a[done:], b[done:]); i >= 0 {
+		return done + i
+	}
+	return -1
+}
+
+func subI64(dst, a, b []int64) int {
+	n, done := len(dst)&^15, 0
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+	case level == cpu.AVX512:
+		done = subI64AVX512(&dst[0], &a[0], &b[0], n)
+	default:
+		done = subI64AVX2(&dst[0], &a[0], &b[0], n)
+	}
+	if i := subI64Go(dst[done:], a[done:], b[done:]); i >= 0 {
+		return done + i
+	}
+	return -1
+}

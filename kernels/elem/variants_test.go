@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 
+	"github.com/headrace/headrace/kernels/bench"
 	"github.com/headrace/headrace/kernels/cpu"
 )
 
@@ -48,7 +50,9 @@ func number(r *rand.Rand) float64 {
 	return math.Round(r.NormFloat64()*4) / 2
 }
 
-func holds(op Op, a, b float64) bool {
+func holds(op Op, a, b float64) bool { return holdsOf(op, a, b) }
+
+func holdsOf[T Number](op Op, a, b T) bool {
 	switch op {
 	case Eq:
 		return a == b
@@ -111,43 +115,121 @@ func TestCompareF64(t *testing.T) {
 	}
 }
 
-// TestCompare covers the types and the form with two columns.
+// TestCompare is the variants test of the types and of the form with two columns.
 func TestCompare(t *testing.T) {
-	compareType(t, func(x float64) float64 { return x })
-	compareType(t, func(x float64) float32 { return float32(x) })
-	compareType(t, func(x float64) int64 { return int64(math.Float64bits(x) % 7) })
-	compareType(t, func(x float64) int32 { return int32(math.Float64bits(x)>>40) % 7 })
+	for _, l := range cpu.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			compareType(t, func(x float64) float64 { return x })
+			compareType(t, func(x float64) float32 { return float32(x) })
+			compareType(t, func(x float64) int64 { return int64(math.Float64bits(x)%7) << 40 })
+			compareType(t, func(x float64) int64 { return int64(math.Float64bits(x)%3) + math.MaxInt64 - 1 }) // some turn negative
+			compareType(t, func(x float64) int32 { return int32(math.Float64bits(x)>>40) % 7 })
+			compareType(t, func(x float64) int32 { return int32(math.Float64bits(x)>>50%3) + math.MaxInt32 - 1 })
+		})
+	}
 }
 
 func compareType[T Number](t *testing.T, from func(float64) T) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, n := range lengths {
-		a, b := make([]T, n), make([]T, n)
-		for i := range a {
-			a[i], b[i] = from(number(r)), from(number(r))
-		}
-		s := from(number(r))
-		for op := Eq; op <= Ge; op++ {
-			two, one := make([]uint64, (n+63)/64), make([]uint64, (n+63)/64)
+		for offset := range 5 {
+			a, b := make([]T, offset+n)[offset:], make([]T, offset+2+n)[offset+2:]
 			for i := range a {
-				if holds(op, float64(a[i]), float64(b[i])) {
-					two[i/64] |= 1 << (i % 64)
+				a[i], b[i] = from(number(r)), from(number(r))
+			}
+			s := from(number(r))
+			for op := Eq; op <= Ge; op++ {
+				two, one := make([]uint64, (n+63)/64), make([]uint64, (n+63)/64)
+				for i := range a {
+					if holdsOf(op, a[i], b[i]) {
+						two[i/64] |= 1 << (i % 64)
+					}
+					if holdsOf(op, a[i], s) {
+						one[i/64] |= 1 << (i % 64)
+					}
 				}
-				if holds(op, float64(a[i]), float64(s)) {
-					one[i/64] |= 1 << (i % 64)
+				dst, whole := wall(len(two), offset)
+				if Compare(dst, op, a, b); !slices.Equal(dst, two) || !whole() {
+					t.Errorf("%T %v: %x, want %x; walls whole: %v", a, op, dst, two, whole())
 				}
-			}
-			dst := make([]uint64, len(two))
-			if Compare(dst, op, a, b); !slices.Equal(dst, two) {
-				t.Errorf("%T %v: %x, want %x", a, op, dst, two)
-			}
-			if Compare(dst, op.Swap(), b, a); !slices.Equal(dst, two) {
-				t.Errorf("%T %v swapped: %x, want %x", a, op, dst, two)
-			}
-			if CompareScalar(dst, op, a, s); !slices.Equal(dst, one) {
-				t.Errorf("%T %v %v: %x, want %x", a, op, s, dst, one)
+				if Compare(dst, op.Swap(), b, a); !slices.Equal(dst, two) || !whole() {
+					t.Errorf("%T %v swapped: %x, want %x; walls whole: %v", a, op, dst, two, whole())
+				}
+				if CompareScalar(dst, op, a, s); !slices.Equal(dst, one) || !whole() {
+					t.Errorf("%T %v %v: %x, want %x; walls whole: %v", a, op, s, dst, one, whole())
+				}
 			}
 		}
+	}
+}
+
+// TestArithmetic is the variants test of the forms with two columns: every level, length and offset, with dst apart and in the
+// place of a source, and an overflow in every lane.
+func TestArithmetic(t *testing.T) {
+	for _, l := range cpu.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			r := rand.New(rand.NewPCG(1, 1))
+			for _, n := range lengths {
+				for offset := range 9 {
+					a, b := make([]float64, offset+n)[offset:], make([]float64, n+1)[1:]
+					for i := range a {
+						a[i], b[i] = number(r), number(r)
+					}
+					for name, c := range map[string]struct {
+						f    func(dst, a, b []float64)
+						want func(x, y float64) float64
+					}{
+						"Add": {Add[float64], func(x, y float64) float64 { return x + y }},
+						"Sub": {Sub[float64], func(x, y float64) float64 { return x - y }},
+						"Mul": {Mul[float64], func(x, y float64) float64 { return x * y }},
+					} {
+						words, whole := wall(n, offset)
+						dst := unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(words))), n)
+						own := slices.Clone(b)
+						c.f(dst, a, b)
+						c.f(own, a, own)
+						for i := range dst {
+							if want := c.want(a[i], b[i]); !sameBits(dst[i], want) || !sameBits(own[i], want) || !whole() {
+								t.Fatalf("%s, row %d of %d: %v and %v, want %v; walls whole: %v", name, i, n, dst[i], own[i], want, whole())
+							}
+						}
+					}
+				}
+			}
+			for _, n := range lengths {
+				for lane := -1; lane < n; lane++ { // -1: no overflow
+					a, b := make([]int64, n), make([]int64, n)
+					for i := range a {
+						a[i], b[i] = r.Int64N(1<<62), r.Int64N(1<<62)
+					}
+					add, sub := slices.Clone(b), make([]int64, n)
+					if lane >= 0 {
+						a[lane], b[lane], add[lane] = math.MinInt64, 1, -1
+					}
+					whole := slices.Clone(add)
+					if got := AddI64(add, a, add); got != lane {
+						t.Fatalf("AddI64 of %d rows: %d, want overflow at %d", n, got, lane)
+					}
+					if got := SubI64(sub, a, b); got != lane {
+						t.Fatalf("SubI64 of %d rows: %d, want overflow at %d", n, got, lane)
+					}
+					if lane < 0 {
+						lane = n
+					}
+					for i := range lane {
+						if add[i] != a[i]+whole[i] || sub[i] != a[i]-b[i] {
+							t.Fatalf("row %d of %d: %d and %d of %d and %d", i, n, add[i], sub[i], a[i], b[i])
+						}
+					}
+					if lane == n {
+						lane = -1
+					}
+				}
+			}
+		})
 	}
 }
 
@@ -361,23 +443,32 @@ func BenchmarkElem(b *testing.B) {
 	for i := range xs {
 		xs[i], ys[i], is[i], js[i] = r.NormFloat64(), r.NormFloat64(), r.Int64N(1000), r.Int64N(1000)
 	}
-	run := func(name string, f func()) {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				f()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
-		})
+	is4, js4 := make([]int32, n), make([]int32, n)
+	for i := range is4 {
+		is4[i], js4[i] = int32(is[i]), int32(js[i])
 	}
-	for _, l := range cpu.Levels() {
-		restore := cpu.Lower(l)
-		run(fmt.Sprint("compareScalar/", l), func() { CompareScalar(bitmap, Lt, xs, 0.1) })
-		restore()
+	for _, c := range []struct {
+		name    string
+		touched int
+		f       func()
+	}{
+		{"compareScalar", 8 * n, func() { CompareScalar(bitmap, Lt, xs, 0.1) }},
+		{"compareScalarI64", 8 * n, func() { CompareScalar(bitmap, Lt, is, 500) }},
+		{"compareScalarI32", 4 * n, func() { CompareScalar(bitmap, Lt, is4, 500) }},
+		{"compare", 16 * n, func() { Compare(bitmap, Lt, xs, ys) }},
+		{"compareI64", 16 * n, func() { Compare(bitmap, Lt, is, js) }},
+		{"compareI32", 8 * n, func() { Compare(bitmap, Lt, is4, js4) }},
+		{"add", 24 * n, func() { Add(dst, xs, ys) }},
+		{"mul", 24 * n, func() { Mul(dst, xs, ys) }},
+		{"addI64", 24 * n, func() { AddI64(ds, is, js) }},
+		{"mulI64", 24 * n, func() { MulI64(ds, is, js) }},
+		{"select", 24 * n, func() { Select(dst, bitmap, xs, ys) }},
+	} {
+		for _, l := range cpu.Levels() {
+			b.Run(fmt.Sprintf("%s/%v", c.name, l), func(b *testing.B) {
+				defer cpu.Lower(l)()
+				bench.Least(b, n, c.touched, c.f)
+			})
+		}
 	}
-	run("compare", func() { Compare(bitmap, Lt, xs, ys) })
-	run("compareScalarInt", func() { CompareScalar(bitmap, Lt, is, 500) })
-	run("add", func() { Add(dst, xs, ys) })
-	run("addI64", func() { AddI64(ds, is, js) })
-	run("mulI64", func() { MulI64(ds, is, js) })
-	run("select", func() { Select(dst, bitmap, xs, ys) })
 }

@@ -3,6 +3,8 @@
 package pick
 
 import (
+	"math"
+
 	"github.com/headrace/headrace/kernels/bits"
 	"github.com/headrace/headrace/kernels/cpu"
 )
@@ -23,4 +25,20 @@ func filter8(dst, src []uint64, keep []uint64) int {
 		done, n = filter8AVX2(&dst[0], len(dst), &src[0], &keep[0], words)
 	}
 	return n + filterGo(dst[n:], src[64*done:], keep[done:])
+}
+
+func take4(dst, src []uint32, index []int32) {
+	n, done := len(index)&^15, 0
+	if n > 0 && len(src) > 0 && cpu.Now() == cpu.AVX512 {
+		done = take4AVX512(&dst[0], &src[0], min(len(src), math.MaxInt32), &index[0], n)
+	}
+	takeGo(dst[done:], src, index[done:])
+}
+
+func take8(dst, src []uint64, index []int32) {
+	n, done := len(index)&^15, 0
+	if n > 0 && len(src) > 0 && cpu.Now() == cpu.AVX512 {
+		done = take8AVX512(&dst[0], &src[0], min(len(src), math.MaxInt32), &index[0], n)
+	}
+	takeGo(dst[done:], src, index[done:])
 }

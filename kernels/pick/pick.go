@@ -6,6 +6,7 @@
 package pick
 
 //go:generate go run -C ../_gen ./asm -group pick -out ../pick/zz_filter_amd64.s -stubs ../pick/zz_filter_amd64.go -pkg pick
+//go:generate go run -C ../_gen ./asm -group take -out ../pick/zz_take_amd64.s -stubs ../pick/zz_take_amd64.go -pkg pick
 
 import (
 	"math/bits"
@@ -59,6 +60,21 @@ func filterGo[T Fixed](dst, src []T, keep []uint64) int {
 // Take is the loop for i < len(index) { dst[i] = src[index[i]] }; an index below zero stands for no row and gives zero, one
 // past src panics. dst has at least len(index) elements and is not src.
 func Take[T Fixed](dst, src []T, index []int32) {
+	dst = dst[:len(index)]
+	switch unsafe.Sizeof(*new(T)) {
+	case 1:
+		takeGo(as[uint8](dst), as[uint8](src), index)
+	case 2:
+		takeGo(as[uint16](dst), as[uint16](src), index)
+	case 4:
+		take4(as[uint32](dst), as[uint32](src), index)
+	default:
+		take8(as[uint64](dst), as[uint64](src), index)
+	}
+}
+
+// takeGo is the reference.
+func takeGo[T Fixed](dst, src []T, index []int32) {
 	dst = dst[:len(index)]
 	for i, x := range index {
 		var v T

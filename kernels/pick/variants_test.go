@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/headrace/headrace/kernels/bench"
 	"github.com/headrace/headrace/kernels/cpu"
 )
 
@@ -135,29 +136,70 @@ func TestFilterTooShort(t *testing.T) {
 	}
 }
 
+// TestTake is the variants test: every level, width, length and offset, rows of none among the indexes, nothing written past
+// them, and a panic for a row that src does not have, wherever it stands.
 func TestTake(t *testing.T) {
+	for _, l := range cpu.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			takeType(t, func(x uint64) int8 { return int8(x) })
+			takeType(t, func(x uint64) uint16 { return uint16(x) })
+			takeType(t, func(x uint64) int32 { return int32(x) })
+			takeType(t, func(x uint64) float32 { return float32(int32(x)) })
+			takeType(t, func(x uint64) uint64 { return x })
+			takeType(t, func(x uint64) float64 { return float64(int64(x)) })
+		})
+	}
+}
+
+func takeType[T Fixed](t *testing.T, from func(uint64) T) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, n := range lengths {
-		src, bytes1 := make([]float64, n), make([]int8, n)
-		for i := range src {
-			src[i], bytes1[i] = r.Float64()+1, int8(r.IntN(100)+1)
-		}
-		index := make([]int32, r.IntN(2*n+3))
-		for i := range index {
-			index[i] = int32(r.IntN(n+1)) - 1
-		}
-		dst, small := make([]float64, len(index)), make([]int8, len(index))
-		Take(dst, src, index)
-		Take(small, bytes1, index)
-		for i, x := range index {
-			var want float64
-			var want1 int8
-			if x >= 0 {
-				want, want1 = src[x], bytes1[x]
+		for offset := range 5 {
+			src := make([]T, offset+n)[offset:]
+			for i := range src {
+				src[i] = from(r.Uint64())
 			}
-			if dst[i] != want || small[i] != want1 {
-				t.Fatalf("row %d: %v, %v, want %v, %v", i, dst[i], small[i], want, want1)
+			index := make([]int32, offset+r.IntN(2*n+3))[offset:]
+			for i := range index {
+				index[i] = int32(r.IntN(n+1)) - 1
+				if index[i] < 0 && r.IntN(2) == 0 {
+					index[i] = math.MinInt32
+				}
 			}
+			buf := make([]T, offset+len(index)+20)
+			for i := range buf {
+				buf[i] = from(0xdeadbeefdeadbeef)
+			}
+			dst := buf[offset : offset+len(index)]
+			Take(dst, src, index)
+			for i, x := range index {
+				var want T
+				if x >= 0 {
+					want = src[x]
+				}
+				if dst[i] != want {
+					t.Fatalf("%T, row %d of %d: %v, want %v", src, i, len(index), dst[i], want)
+				}
+			}
+			for _, x := range append(slices.Clone(buf[:offset]), buf[offset+len(index):]...) {
+				if x != from(0xdeadbeefdeadbeef) {
+					t.Fatalf("%T, %d rows: written outside dst", src, len(index))
+				}
+			}
+			if len(index) == 0 {
+				continue
+			}
+			index[r.IntN(len(index))] = int32(n)
+			func() {
+				defer func() {
+					if recover() == nil {
+						t.Errorf("%T: row %d of %d did not panic", src, n, n)
+					}
+				}()
+				Take(dst, src, index)
+			}()
 		}
 	}
 }
@@ -247,5 +289,11 @@ func BenchmarkPick(b *testing.B) {
 			restore()
 		}
 	}
-	run("take", func() { Take(dst, xs, index) })
+	narrow, from := make([]float32, n), make([]float32, n)
+	for _, l := range cpu.Levels() {
+		restore := cpu.Lower(l)
+		b.Run(fmt.Sprint("take8/", l), func(b *testing.B) { bench.Least(b, n, 20*n, func() { Take(dst, xs, index) }) })
+		b.Run(fmt.Sprint("take4/", l), func(b *testing.B) { bench.Least(b, n, 12*n, func() { Take(narrow, from, index) }) })
+		restore()
+	}
 }

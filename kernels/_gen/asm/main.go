@@ -28,6 +28,12 @@ func main() {
 		reduce()
 	case "unpack":
 		unpack()
+	case "compares":
+		compares()
+	case "arithmetic":
+		arithmetic()
+	case "take":
+		take()
 	case "rows":
 		rows()
 	case "sums":
@@ -75,7 +81,7 @@ func (l isa) broadcast(m Mem) VecVirtual {
 	return v
 }
 
-func (l isa) move(from Op, to VecVirtual) { VMOVUPD(from, to) }
+func (l isa) move(from, to Op) { VMOVUPD(from, to) }
 
 // sum adds the lanes of v and stores the word.
 func (l isa) sum(v VecVirtual, to Mem) {
