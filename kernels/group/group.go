@@ -4,6 +4,8 @@
 // merged into another, or is cut into partitions.
 package group
 
+//go:generate go run -C ../_gen ./asm -group groups -out ../group/zz_groups_amd64.s -stubs ../group/zz_groups_amd64.go -pkg group
+
 import (
 	"math"
 	"slices"
@@ -102,14 +104,25 @@ func (t *Table) find(groups []int32, hashes, keys []uint64) {
 		}
 		return
 	}
-	var found [block]uint64
 	var rows [block]uint8 // that are not settled yet
+	t.rounds(&rows, t.first(&rows, groups, hashes, keys), groups, hashes, keys)
+}
+
+// firstGo is the reference of the first round: it lists in rows the ones that it did not settle, and returns their number.
+func (t *Table) firstGo(rows *[block]uint8, groups []int32, hashes, keys []uint64) int {
+	var found [block]uint64
 	slots, mask := t.slots, t.mask
 	for i, h := range hashes {
 		found[i] = slots[h&mask]
 		rows[i] = uint8(i)
 	}
-	n := t.match(&found, rows[:len(groups)], groups, hashes, keys)
+	return t.match(&found, rows[:len(groups)], groups, hashes, keys)
+}
+
+// rounds are the others, of the n rows.
+func (t *Table) rounds(rows *[block]uint8, n int, groups []int32, hashes, keys []uint64) {
+	var found [block]uint64
+	slots, mask := t.slots, t.mask
 	for d := uint64(1); n > 0; d++ {
 		for j, i := range rows[:n] {
 			found[j] = slots[(hashes[i]+d)&mask]

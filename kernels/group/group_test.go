@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/headrace/headrace/kernels/bench"
+	"github.com/headrace/headrace/kernels/cpu"
 	"github.com/headrace/headrace/kernels/hash"
 )
 
@@ -54,12 +55,22 @@ var hashings = map[string]func(dst, keys []uint64, w int){
 // TestTable: numbers, keys and hashes as the model has them, for all widths, batches of boundary lengths, duplicates within a
 // batch, growth in the middle of one, and hashes that collide.
 func TestTable(t *testing.T) {
+	for _, l := range cpu.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			testTable(t)
+		})
+	}
+}
+
+func testTable(t *testing.T) {
+	t.Helper()
 	for name, hashing := range hashings {
 		for w := range 6 {
 			r := rand.New(rand.NewPCG(1, uint64(w)))
 			m, table := model{numbers: map[string]int32{}}, New(w)
 			for round := range 2 {
-				for step, n := range []int{0, 1, 2, 63, 64, 65, 255, 256, 257, 511, 512, 513, 1000, 3} {
+				for step, n := range []int{0, 1, 2, 7, 8, 9, 63, 64, 65, 255, 256, 257, 511, 512, 513, 1000, 3} {
 					keys := make([]uint64, n*w)
 					for i := range keys {
 						keys[i] = r.Uint64N(uint64(3+20*step)) << (60 * r.Uint64N(2))
@@ -192,15 +203,31 @@ func BenchmarkTable(b *testing.B) {
 				copy(look[i*w:(i+1)*w], keys[w*r.IntN(groups):])
 			}
 			hash.Rows(lookHashes, look, w)
-			for name, f := range map[string]func(groups []int32, hashes, keys []uint64){"find": t.Find, "reinsert": t.Insert} {
-				b.Run(fmt.Sprintf("%s/words=%d/groups=%d", name, w, groups), func(b *testing.B) {
+			for _, l := range cpu.Levels() {
+				b.Run(fmt.Sprintf("find/words=%d/groups=%d/%v", w, groups, l), func(b *testing.B) {
+					defer cpu.Lower(l)()
 					o := 0
 					bench.Least(b, batch, 0, func() {
-						f(found[o:o+batch], lookHashes[o:o+batch], look[o*w:(o+batch)*w])
+						t.Find(found[o:o+batch], lookHashes[o:o+batch], look[o*w:(o+batch)*w])
 						o = (o + batch) % rows
 					})
 				})
 			}
 		}
 	}
+	m := map[uint64]int32{} // what a table is instead of
+	r := rand.New(rand.NewPCG(1, 1))
+	keys := make([]uint64, 30_000)
+	for i := range keys {
+		keys[i] = r.Uint64()
+		m[keys[i]] = int32(i)
+	}
+	found := make([]int32, batch)
+	b.Run("map/groups=30000", func(b *testing.B) {
+		bench.Least(b, batch, 0, func() {
+			for i := range found {
+				found[i] = m[keys[i*7]]
+			}
+		})
+	})
 }

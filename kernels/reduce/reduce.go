@@ -6,10 +6,12 @@
 package reduce
 
 //go:generate go run -C ../_gen ./asm -group reduce -out ../reduce/zz_minmax_amd64.s -stubs ../reduce/zz_minmax_amd64.go -pkg reduce
+//go:generate go run -C ../_gen ./asm -group masks -out ../reduce/zz_masks_amd64.s -stubs ../reduce/zz_masks_amd64.go -pkg reduce
 
 import (
 	"math"
 	"math/bits"
+	"unsafe"
 )
 
 const block = 512 // rows of a masked form's buffer
@@ -27,19 +29,24 @@ func MinMaxF64Masked(xs []float64, valid []uint64) (lo, hi float64, ok bool) {
 	if valid == nil {
 		return MinMaxF64(xs)
 	}
-	valid = valid[:(len(xs)+63)/64]
+	lo, hi = minMaxMasked(xs, valid[:(len(xs)+63)/64])
+	return lo + 0, hi + 0, lo <= hi
+}
+
+// maskedDense is minMax of the valid rows by the dense kernel: what is masked becomes a NaN in a buffer.
+func maskedDense(xs []float64, valid []uint64) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	var buf [block]float64
 	for o := 0; o < len(xs); o += block {
 		part := xs[o:min(len(xs), o+block)]
-		for i, x := range part { // what is masked becomes a NaN
+		for i, x := range part {
 			off := valid[uint(o+i)>>6]>>(uint(i)&63)&1 - 1
 			buf[i] = math.Float64frombits(math.Float64bits(x) | off)
 		}
 		l, h := minMax(buf[:len(part)])
 		lo, hi = min(lo, l), max(hi, h)
 	}
-	return lo + 0, hi + 0, lo <= hi
+	return lo, hi
 }
 
 // minMaxGo is the reference: for x in xs that is not NaN { lo, hi = min(lo, x), max(hi, x) } from +Inf and -Inf. Which zero a
@@ -73,16 +80,46 @@ type Int interface{ ~int32 | ~int64 }
 
 // MinMaxInt is the least and the greatest of the valid rows; ok is false where there are none.
 func MinMaxInt[T Int](xs []T, valid []uint64) (lo, hi T, ok bool) {
-	for i, x := range xs {
-		if valid != nil && valid[uint(i)>>6]>>(uint(i)&63)&1 == 0 {
-			continue
-		}
-		if !ok {
-			lo, hi, ok = x, x, true
-		}
-		lo, hi = min(lo, x), max(hi, x)
+	if valid != nil {
+		valid = valid[:(len(xs)+63)/64]
 	}
-	return lo, hi, ok
+	switch xs := any(xs).(type) {
+	case []int64:
+		l, h := minMaxI64(xs, valid)
+		lo, hi = T(l), T(h)
+	case []int32:
+		l, h := minMaxI32(xs, valid)
+		lo, hi = T(l), T(h)
+	default:
+		lo, hi = minMaxIntGo(xs.([]T), valid)
+	}
+	if lo > hi {
+		return 0, 0, false
+	}
+	return lo, hi, true
+}
+
+// minMaxIntGo is the reference; of no rows it gives the greatest integer and the least.
+func minMaxIntGo[T Int](xs []T, valid []uint64) (lo, hi T) {
+	lo, hi = limits[T]()
+	if valid == nil {
+		for _, x := range xs {
+			lo, hi = min(lo, x), max(hi, x)
+		}
+		return lo, hi
+	}
+	for i, x := range xs {
+		if valid[uint(i)>>6]>>(uint(i)&63)&1 != 0 {
+			lo, hi = min(lo, x), max(hi, x)
+		}
+	}
+	return lo, hi
+}
+
+// limits are the greatest integer and the least.
+func limits[T Int]() (greatest, least T) {
+	least = T(-1) << (8*unsafe.Sizeof(T(0)) - 1)
+	return ^least, least
 }
 
 // SumInt is a sum of integers in 128 bits, which 2^64 values cannot overflow. It is comparable; zero is the empty sum.
@@ -138,6 +175,21 @@ func (s SumInt) Float64() float64 {
 
 // AddInts adds the valid rows of xs to s.
 func AddInts[T Int](s *SumInt, xs []T, valid []uint64) {
+	if valid != nil {
+		valid = valid[:(len(xs)+63)/64]
+	}
+	switch xs := any(xs).(type) {
+	case []int64:
+		addI64(s, xs, valid)
+	case []int32:
+		addI32(s, xs, valid)
+	default:
+		addIntsGo(s, xs.([]T), valid)
+	}
+}
+
+// addIntsGo is the reference.
+func addIntsGo[T Int](s *SumInt, xs []T, valid []uint64) {
 	// The halves are added apart, so that a row costs no carry: 2^31 rows of 32 bits fit into a word.
 	for len(xs) > 0 {
 		n := min(len(xs), 1<<16)
@@ -155,8 +207,13 @@ func AddInts[T Int](s *SumInt, xs []T, valid []uint64) {
 			}
 			valid = valid[(n+63)/64:]
 		}
-		s.Merge(SumInt{Hi: hi >> 32, Lo: uint64(hi) << 32})
-		s.Add(lo)
+		s.addHalves(hi, lo)
 		xs = xs[n:]
 	}
+}
+
+// addHalves adds hi*2^32 + lo.
+func (s *SumInt) addHalves(hi, lo int64) {
+	s.Merge(SumInt{Hi: hi >> 32, Lo: uint64(hi) << 32})
+	s.Add(lo)
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/headrace/headrace/kernels/bench"
 	"github.com/headrace/headrace/kernels/cpu"
 )
 
@@ -88,11 +89,27 @@ func TestMinMax(t *testing.T) {
 	}
 }
 
+// TestInts is the variants test of the integers; what lies around a column would win, and spoil its sum.
 func TestInts(t *testing.T) {
+	for _, level := range cpu.Levels() {
+		t.Run(level.String(), func(t *testing.T) {
+			defer cpu.Lower(level)()
+			testInts(t)
+			testBlocks(t)
+		})
+	}
+}
+
+func testInts(t *testing.T) {
+	t.Helper()
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, n := range lengths {
 		for kind := range 3 {
-			xs, small, valid := make([]int64, n), make([]int32, n), make([]uint64, (n+63)/64)
+			wide, narrow, valid := make([]int64, n+30), make([]int32, n+30), make([]uint64, (n+63)/64)
+			for i := range wide {
+				wide[i], narrow[i] = math.MinInt64^-int64(i&1), math.MinInt32^-int32(i&1)
+			}
+			xs, small := wide[n%9:][:n], narrow[n%5:][:n]
 			for i := range xs {
 				xs[i], small[i] = int64(r.Uint64()), int32(r.Uint32())
 				if kind == 1 {
@@ -159,9 +176,10 @@ func checkInts[T Int](t *testing.T, xs []T, valid []uint64) {
 	}
 }
 
-// TestAddIntsBlocks: longer than one block of AddInts, with a mask.
-func TestAddIntsBlocks(t *testing.T) {
-	n := 3<<16 + 77
+// testBlocks: longer than one block of AddInts, with a mask.
+func testBlocks(t *testing.T) {
+	t.Helper()
+	n := 3<<19 + 77
 	xs, valid := make([]int64, n), make([]uint64, (n+63)/64)
 	r := rand.New(rand.NewPCG(1, 1))
 	for i := range xs {
@@ -182,20 +200,22 @@ func BenchmarkReduce(b *testing.B) {
 		xs[i], is[i] = r.NormFloat64(), r.Int64()
 		valid[i/64] |= r.Uint64N(2) << (i % 64)
 	}
-	run := func(name string, f func()) {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				f()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
-		})
+	for _, c := range []struct {
+		name string
+		f    func()
+	}{
+		{"minMax", func() { sink, _, _ = MinMaxF64(xs) }},
+		{"minMaxMasked", func() { sink, _, _ = MinMaxF64Masked(xs, valid) }},
+		{"minMaxInt", func() { l, _, _ := MinMaxInt(is, nil); sink = float64(l) }},
+		{"minMaxIntMasked", func() { l, _, _ := MinMaxInt(is, valid); sink = float64(l) }},
+		{"sumInt", func() { var s SumInt; AddInts(&s, is, nil); sink = float64(s.Lo) }},
+		{"sumIntMasked", func() { var s SumInt; AddInts(&s, is, valid); sink = float64(s.Lo) }},
+	} {
+		for _, l := range cpu.Levels() {
+			b.Run(fmt.Sprintf("%s/%v", c.name, l), func(b *testing.B) {
+				defer cpu.Lower(l)()
+				bench.Least(b, n, 8*n, c.f)
+			})
+		}
 	}
-	for _, l := range cpu.Levels() {
-		restore := cpu.Lower(l)
-		run(fmt.Sprint("minMax/", l), func() { sink, _, _ = MinMaxF64(xs) })
-		run(fmt.Sprint("minMaxMasked/", l), func() { sink, _, _ = MinMaxF64Masked(xs, valid) })
-		restore()
-	}
-	run("sumInt", func() { var s SumInt; AddInts(&s, is, nil); sink = float64(s.Lo) })
-	run("minMaxInt", func() { l, _, _ := MinMaxInt(is, nil); sink = float64(l) })
 }

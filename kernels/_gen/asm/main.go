@@ -34,6 +34,10 @@ func main() {
 		arithmetic()
 	case "take":
 		take()
+	case "groups":
+		groups()
+	case "masks":
+		masks()
 	case "rows":
 		rows()
 	case "sums":
