@@ -79,49 +79,83 @@ func asIndex(rows []uint32) []int32 {
 	return unsafe.Slice((*int32)(unsafe.Pointer(unsafe.SliceData(rows))), len(rows))
 }
 
+// digits are the bits that many rows are sorted by at once: in few passes they leave few rows that are equal.
+const digits = 24
+
+// fewRows are sorted by all bits at once.
+const fewRows = 48
+
 // step orders the rows lo <= i < hi, which are equal in all steps before k.
 func (o *ordering) step(k, lo, hi int) {
 	if k == len(o.steps) {
 		return
 	}
-	keys, perm := o.keys[lo:hi], o.perm[lo:hi]
-	switch s := o.steps[k]; s {
-	case byText:
-		slices.SortStableFunc(perm, o.compare)
-		for i := range keys {
-			if keys[i] = 0; i > 0 {
-				keys[i] = keys[i-1]
-				if o.compare(perm[i-1], perm[i]) != 0 {
-					keys[i]++
-				}
-			}
-		}
-	case byOrdinal:
-		for i, r := range perm {
-			keys[i] = o.ids.At(int(r)).Ordinal
-		}
-	case byCopy:
-		for i, r := range perm {
-			keys[i] = uint64(o.ids.Copies[r])
-		}
-	default:
-		p := o.packs[s]
-		for i, r := range perm {
-			keys[i] = p[r]
-		}
-	}
 	if o.steps[k] != byText {
-		radix.Sort(keys, perm, o.tmpK, o.tmpR)
-	}
-	if k+1 == len(o.steps) {
+		o.bits(k, o.width(k), lo, hi)
 		return
 	}
-	for s, i := 0, 1; s < len(keys); i++ {
-		if i == len(keys) || keys[i] != keys[s] {
+	perm := o.perm[lo:hi]
+	slices.SortStableFunc(perm, o.compare)
+	for s, i := 0, 1; s < len(perm); i++ {
+		if i == len(perm) || o.compare(perm[s], perm[i]) != 0 {
 			if i-s > 1 {
 				o.step(k+1, lo+s, lo+i)
 			}
 			s = i
+		}
+	}
+}
+
+// width is the bits of a step.
+func (o *ordering) width(k int) uint {
+	switch s := o.steps[k]; {
+	case s == len(o.packs)-1:
+		return o.used
+	case s == byCopy:
+		return 32
+	}
+	return 64
+}
+
+// bits orders the rows lo <= i < hi, which are equal in all steps before k and in all but the lower bits of step k.
+func (o *ordering) bits(k int, width uint, lo, hi int) {
+	keys, perm, rest := o.keys[lo:hi], o.perm[lo:hi], uint(0)
+	if width > digits+8 && len(keys) >= fewRows {
+		rest = width - digits
+	}
+	o.load(o.steps[k], keys, perm, rest, ^uint64(0)>>(64-width+rest))
+	radix.Sort(keys, perm, o.tmpK, o.tmpR)
+	if rest == 0 && k+1 == len(o.steps) {
+		return
+	}
+	for s, i := 0, 1; s < len(keys); i++ {
+		if i < len(keys) && keys[i] == keys[s] {
+			continue
+		}
+		if i-s > 1 && rest > 0 {
+			o.bits(k, rest, lo+s, lo+i)
+		} else if i-s > 1 {
+			o.step(k+1, lo+s, lo+i)
+		}
+		s = i
+	}
+}
+
+// load gives the bits of a step.
+func (o *ordering) load(step int, keys []uint64, perm []uint32, shift uint, mask uint64) {
+	switch step {
+	case byOrdinal:
+		for i, r := range perm {
+			keys[i] = o.ids.At(int(r)).Ordinal >> shift & mask
+		}
+	case byCopy:
+		for i, r := range perm {
+			keys[i] = uint64(o.ids.Copies[r]) >> shift & mask
+		}
+	default:
+		p := o.packs[step]
+		for i, r := range perm {
+			keys[i] = p[r] >> shift & mask
 		}
 	}
 }
@@ -272,35 +306,37 @@ func (o *ordering) pushValues(words []uint64, c *batch.Column, descending bool) 
 	o.push(words)
 }
 
-// push packs the bits in which words differ behind those that are packed.
+// push packs the bits in which words differ, counted from the least, behind those that are packed.
 func (o *ordering) push(words []uint64) {
 	if len(words) == 0 {
 		return
 	}
-	var differ uint64
-	first := words[0]
-	for _, w := range words {
-		differ |= w ^ first
+	least := slices.Min(words)
+	var some uint64
+	for i, w := range words {
+		w -= least
+		words[i] = w
+		some |= w
 	}
-	if differ == 0 {
+	if some == 0 {
 		return
 	}
-	low := uint(bits.TrailingZeros64(differ))
-	width := uint(bits.Len64(differ)) - low
-	mask := ^uint64(0) >> (64 - width)
+	low := uint(bits.TrailingZeros64(some))
+	width := uint(bits.Len64(some)) - low
 	if room := 64 - o.used; room > 0 && width > room {
 		p, rest := o.packs[len(o.packs)-1][:len(words)], width-room
 		for i, w := range words {
-			p[i] = p[i]<<room | w>>low&mask>>rest
+			p[i] = p[i]<<room | w>>(low+rest)
+			words[i] = w & (1<<(low+rest) - 1)
 		}
-		width, mask, o.used = rest, ^uint64(0)>>(64-rest), 64
+		width, o.used = rest, 64
 	}
 	if o.used == 64 {
 		o.next(len(words))
 	}
 	p := o.packs[len(o.packs)-1][:len(words)]
 	for i, w := range words {
-		p[i] = p[i]<<width | w>>low&mask
+		p[i] = p[i]<<width | w>>low
 	}
 	o.used += width
 }

@@ -25,6 +25,11 @@ func lower(t testing.TB, op operators.Rel, site operators.Site, o operators.Outp
 		return union(t, n, below, in)
 	case rel.Aggregate:
 		return group(t, n, below, in[n.From.(rel.In).I])
+	case rel.Sort:
+		from := in[n.From.(rel.In).I]
+		rows := from.Take(nil, ordered(from, n.By))
+		rows.ID = batch.IDs{}
+		return Table{Schema: below, Batch: rows}
 	default:
 		t.Fatalf("no way to run a %T", n)
 		return Table{}
@@ -152,4 +157,50 @@ func fold(a rel.Agg, in Table, rows []int) string {
 		value = math.Sqrt(squares/float64(len(num)) - float64(mean*mean))
 	}
 	return fmt.Sprint(value)
+}
+
+// ordered are the rows of a table by keys, ties as they were.
+func ordered(in Table, by []rel.Key) []int32 {
+	idx := make([]int32, in.N)
+	for i := range idx {
+		idx[i] = int32(i)
+	}
+	slices.SortStableFunc(idx, func(i, j int32) int {
+		for _, k := range by {
+			c := &in.Cols[in.Index(k.Column)]
+			d := 0
+			switch in, jn := c.Null(int(i)), c.Null(int(j)); {
+			case in && jn:
+				continue
+			case in != jn && in == k.NullsFirst:
+				return -1
+			case in != jn:
+				return 1
+			case c.Type.Text():
+				d = strings.Compare(c.Str(int(i)), c.Str(int(j)))
+			default:
+				x := (*batch.Ctx)(nil).Floats(*c)
+				a, b := x[i], x[j]
+				switch {
+				case a != a && b != b:
+				case a != a || b > a && b == b:
+					if d = -1; a != a {
+						d = 1
+					}
+				case b != b || a > b:
+					if d = 1; b != b {
+						d = -1
+					}
+				}
+			}
+			if k.Descending {
+				d = -d
+			}
+			if d != 0 {
+				return d
+			}
+		}
+		return 0
+	})
+	return idx
 }
