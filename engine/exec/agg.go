@@ -24,8 +24,8 @@ import (
 //	            a hash of the keys into files, and each part is aggregated by itself, cut again where it must be; parts come out
 //	            ordered by identity and are merged
 //
-// count_distinct is an aggregation of an aggregation: the distinct (keys, value), counted by keys. Exact quantiles without keys read
-// the rows again (quant.go).
+// count_distinct is an aggregation of an aggregation: the distinct (keys, value), counted by keys. Exact quantiles of few
+// groups read the rows again (quant.go).
 
 // aggregation is one rel.Aggregate over some rows.
 type aggregation struct {
@@ -35,6 +35,8 @@ type aggregation struct {
 	cols  []string // that are read: the keys, then the inputs of the aggregates
 	types []batch.Type
 	depth int // how often the rows have been cut
+	// few says that quantiles are made of sketches, as there are few groups with many values.
+	few bool
 }
 
 // aggregateRows makes the table of an aggregation.
@@ -64,7 +66,7 @@ func (x *Exec) aggregation(in rows, by []string, aggs []rel.Agg, depth int) *agg
 			a.cols = append(a.cols, g.Of)
 		}
 	}
-	a.types = in.types(a.cols)
+	a.types, a.few = in.types(a.cols), len(by) == 0
 	return a
 }
 
@@ -138,7 +140,13 @@ func (a *aggregation) inMemory(ctx context.Context, in rows) (parts []*grouping,
 		return nil, err
 	}
 	workers = slices.DeleteFunc(workers, func(g *grouping) bool { return g == nil })
-	return a.merge(ctx, k, workers)
+	parts, err = a.merge(ctx, k, workers)
+	for _, g := range parts {
+		if err == nil {
+			err = a.exactQuantiles(ctx, in, g)
+		}
+	}
+	return parts, err
 }
 
 // grouping is the groups that a worker met, or those of a part of the hashes.
@@ -156,6 +164,7 @@ type grouping struct {
 	inputs []int // of each fold its column in cols, -1: none
 	uses   []use // of each aggregate
 	held   int64
+	made   map[int]batch.Column // of aggregates that were made after the rows were read
 
 	// scratch
 	of           []int32
@@ -217,6 +226,14 @@ func (g *grouping) use(a rel.Agg) use {
 			}
 			return f
 		})
+	case rel.Quantile:
+		if !g.a.few {
+			u.fold = foldOf(g, col, func(*allKeys) bool { return true }, func() *allKeys { return &allKeys{} })
+			break
+		}
+		fallthrough
+	case rel.ApproxQuantile:
+		u.fold = foldOf(g, col, func(*sketches) bool { return true }, func() *sketches { return newSketches(len(g.a.by) == 0) })
 	}
 	return u
 }
@@ -377,7 +394,7 @@ func (g *grouping) bytes() int64 {
 func (g *grouping) granted() bool {
 	// The texts of keys are all workers'; each asks for its share of them.
 	need := g.bytes() + g.keyer.keys.bytes()/int64(g.a.x.opt.Workers) - aggregateBytes
-	if need <= g.held || g.a.depth >= cutsMax {
+	if need <= g.held || g.a.depth >= cutsMax || len(g.a.by) == 0 {
 		return true
 	}
 	step := max(need-g.held, min(need/4, 16<<20))
@@ -551,7 +568,7 @@ func (g *grouping) columns() (batch.Batch, error) {
 		return b, err
 	}
 	for i, a := range g.a.aggs {
-		c, err := g.column(a, g.uses[i])
+		c, err := g.column(i, a, g.uses[i])
 		if err != nil {
 			return b, &aggregateError{i, fmt.Errorf("%s of %s: %w", a.Func, a.Of, err)}
 		}
@@ -595,27 +612,37 @@ func asInt32s(u []uint32) []int32 {
 	return o
 }
 
-// column makes one aggregate of all groups.
-func (g *grouping) column(a rel.Agg, u use) (batch.Column, error) {
-	rows := g.folds[u.rows].(*counts).n
-	if a.Of == "" {
-		return batch.OfInt64s(slices.Clone(rows)), nil
-	}
-	n := make([]int64, g.count)
-	none, any := make([]bool, g.count), false
-	for i, missing := range g.folds[u.nulls].(*nulls).n {
-		n[i] = rows[i] - missing
-		none[i] = n[i] == 0
-		any = any || none[i]
-	}
+// column makes aggregate i of all groups.
+func (g *grouping) column(i int, a rel.Agg, u use) (c batch.Column, err error) {
+	n := g.counted(u)
 	if a.Func == rel.Count {
 		return batch.OfInt64s(n), nil
 	}
-	c, err := finish(g.folds[u.fold], a, g.a.types[g.inputs[u.fold]], n)
-	if err == nil && any {
+	none, any := make([]bool, len(n)), false
+	for k := range n {
+		none[k] = n[k] == 0
+		any = any || none[k]
+	}
+	if made, ok := g.made[i]; ok {
+		c = made
+	} else if c, err = finish(g.folds[u.fold], a, g.a.types[g.inputs[u.fold]], n); err != nil {
+		return c, err
+	}
+	if any {
 		c = c.WithNulls(none)
 	}
-	return c, err
+	return c, nil
+}
+
+// counted is how many values the groups have.
+func (g *grouping) counted(u use) []int64 {
+	n := slices.Clone(g.folds[u.rows].(*counts).n)
+	if u.nulls >= 0 {
+		for i, missing := range g.folds[u.nulls].(*nulls).n {
+			n[i] -= missing
+		}
+	}
+	return n
 }
 
 // finish makes an aggregate of a fold. n is how many values the groups have; what is given for a group without any does not count.
@@ -651,6 +678,10 @@ func finish(f fold, a rel.Agg, t batch.Type, n []int64) (batch.Column, error) {
 			return f.text.column(t)
 		}
 		return ofRawBits(t, f.raw), nil
+	case *allKeys:
+		return f.quantiles(a, t, n), nil
+	case *sketches:
+		return f.quantiles(a, n), nil
 	}
 	panic("exec: no aggregate " + a.Func.String())
 }

@@ -126,6 +126,14 @@ func aggsOf(name string, t batch.Type) (out []rel.Agg) {
 			if a.Type = float; !number {
 				continue
 			}
+		case rel.Quantile, rel.ApproxQuantile:
+			if !t.Temporal() || a.Func == rel.ApproxQuantile {
+				a.Type = float
+				if !t.Numeric() {
+					continue
+				}
+			}
+			a.Q = []float64{0, 0.1, 0.25, 0.5, 0.9, 1}[len(name)%2+int(t.Kind)%5]
 		}
 		out = append(out, a)
 	}

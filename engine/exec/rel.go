@@ -15,6 +15,7 @@ import (
 	"github.com/headrace/headrace/engine/plan"
 	"github.com/headrace/headrace/kernels/exact"
 	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/kernels/radix"
 	"github.com/headrace/headrace/kernels/reduce"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
@@ -603,6 +604,8 @@ func aggregateOne(t *frame, a rel.Agg, codes []int32, groups int) (batch.Column,
 			}
 		}
 		return done(batch.OfFloat64s(v))
+	case rel.Quantile, rel.ApproxQuantile:
+		return done(quantileOne(c, a, codes, groups))
 	case rel.Var, rel.Std:
 		m := make([]exact.Moments, groups)
 		x := (*batch.Ctx)(nil).Floats(*c)
@@ -620,6 +623,38 @@ func aggregateOne(t *frame, a rel.Agg, codes []int32, groups int) (batch.Column,
 		return done(batch.OfFloat64s(v))
 	}
 	panic("exec: no aggregate " + a.Func.String())
+}
+
+// quantileOne sorts the values of every group.
+func quantileOne(c *batch.Column, a rel.Agg, codes []int32, groups int) batch.Column {
+	k := orderKeys(nil, c)
+	if !c.Type.Temporal() {
+		for i, v := range floatsOf(nil, c) {
+			k[i] = radix.Float64Key(v)
+		}
+	}
+	of := make([][]uint64, groups)
+	for i, g := range codes {
+		if !c.Null(i) {
+			of[g] = append(of[g], k[i])
+		}
+	}
+	out := make([]uint64, groups)
+	for g, k := range of {
+		if len(k) == 0 {
+			continue
+		}
+		slices.Sort(k)
+		lo, frac := ranks(a.Q, int64(len(k)))
+		if a.Func == rel.Quantile {
+			out[g] = between(c.Type, k[lo], k[min(int(lo)+1, len(k)-1)], frac)
+			continue
+		}
+		same := func(x uint64) bool { return x>>bucketShift == k[lo]>>bucketShift }
+		wide := slices.ContainsFunc(k, func(x uint64) bool { return same(x) && beyond(x) != 0 })
+		out[g] = radix.Float64Key(middle(k[lo]>>bucketShift, wide))
+	}
+	return ofQuantileKeys(c.Type, out)
 }
 
 // canonicalFloats is the column with one zero and one NaN: which of those that are equal stands for them is not to show.

@@ -55,13 +55,18 @@ type Agg struct {
 	Func Func
 	Of   string // the input column; "" for Count of rows
 	Type batch.Type
+	Q    float64 // of Quantile and ApproxQuantile: 0 to 1
 }
 
 // Func is an aggregate function. All skip nulls; of no values, Count and CountDistinct are 0 and the others null.
 type Func uint8
 
 // The aggregate functions. Sum and Mean of floats are exact (kernels/exact); Sum of integers is int64, an overflow is an error.
-// First and Last are by identity.
+// First and Last are by identity. Of floats that are equal, or NaN, Min and Max give +0 and the one NaN, as the keys of groups are.
+// Mean of integers is their exact sum, rounded, divided.
+//
+// Quantile orders the values, NaN greatest, and interpolates between the ranks around Q*(n-1) (type 7 of Hyndman and Fan); of a date or a
+// timestamp it is one, rounded down. ApproxQuantile is the value of rank floor(Q*(n-1)) but for a relative error of at most 1/255.
 const (
 	Count Func = iota
 	Sum
@@ -73,10 +78,12 @@ const (
 	CountDistinct
 	First
 	Last
+	Quantile
+	ApproxQuantile
 )
 
 // FuncNames are the words for the functions, in their order.
-var FuncNames = [...]string{"count", "sum", "mean", "min", "max", "var", "std", "count_distinct", "first", "last"}
+var FuncNames = [...]string{"count", "sum", "mean", "min", "max", "var", "std", "count_distinct", "first", "last", "quantile", "approx_quantile"}
 
 func (f Func) String() string { return FuncNames[f] }
 

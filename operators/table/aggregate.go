@@ -1,6 +1,7 @@
 package table
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // Aggregate is table.aggregate.
 type Aggregate struct {
 	By         operators.Columns   `param:"by" doc:"rows with equal values here become one; without it, all rows do"`
-	Aggregates param.Pairs[string] `param:"aggregates" doc:"a column's name, then what it holds of a group: count(), or one of count, sum, mean, min, max, var, std, count_distinct, first, last of a column" required:"true"`
+	Aggregates param.Pairs[string] `param:"aggregates" doc:"a column's name, then what it holds of a group: count(), or one of count, sum, mean, min, max, var, std, count_distinct, first, last, median of a column, or quantile or approx_quantile of a column and a share from 0 to 1" required:"true"`
 }
 
 func init() {
@@ -26,7 +27,10 @@ func init() {
 		Doc: "Makes one row of every group of rows with equal values, in the order of the groups' first rows. " +
 			"Null is a group of its own. All functions skip nulls: of no values, counts are 0 and all else is null. " +
 			"var and std are of the population; first and last go by the order of the rows; a bool counts as 0 or 1; " +
-			"an integer sum that leaves int64 fails the step.",
+			"an integer sum that leaves int64 fails the step. " +
+			"quantile is exact: the values in their order, NaN greatest, with interpolation between the two ranks around share * (n - 1), " +
+			"as NumPy's default is; of a date or timestamp it is one, rounded down. median is the quantile of 0.5. " +
+			"approx_quantile reads the data once: it is the value of the rank below, within 1/255 of its magnitude; whole numbers up to 255 are exact.",
 		Example: []operators.Example{{
 			Doc:     "by origin",
 			Options: `{by: [origin], aggregates: {flights: count(), known: count(delay), mean_delay: mean(delay), late: sum(late)}}`,
@@ -55,6 +59,20 @@ func init() {
 			Out: `
 				n int64 | top float64? | first string? | kinds int64 | spread float64?
 				4       | 3            | x             | 2           | 1`,
+		}, {
+			Doc:     "quantiles",
+			Options: `{by: g, aggregates: {mid: median(v), low: 'quantile(v, 0.1)', about: 'approx_quantile(v, 0.5)', day: 'quantile(d, 0.5)'}}`,
+			In: []string{`
+				g string | v int64? | d date
+				a        | 4        | 2024-03-01
+				a        | 1        | 2024-03-04
+				b        | nil      | 2024-03-07
+				a        | 2        | 2024-03-02
+				a        | nil      | 2024-03-09`},
+			Out: `
+				g string | mid float64? | low float64? | about float64? | day date
+				a        | 2            | 1.2          | 2              | 2024-03-03
+				b        | nil          | nil          | nil            | 2024-03-07`,
 		}, {
 			Doc:     "no rows make no groups",
 			Options: `{by: g, aggregates: {lo: min(v)}}`,
@@ -143,7 +161,10 @@ func (a *Aggregate) Lower(s operators.Site, in []rel.Node) rel.Node {
 	return n
 }
 
-// aggregate reads func(column). Where grouped, every group has a row.
+// aggregateWords are the functions that can be written; median is a quantile.
+var aggregateWords = append(slices.Clone(rel.FuncNames[:]), "median")
+
+// aggregate reads func(column), or func(column, share). Where grouped, every group has a row.
 func aggregate(name, text string, in operators.Schema, grouped bool) (operators.Field, rel.Agg, diag.List) {
 	at := diag.Option("aggregates", name)
 	field := operators.Field{Name: name, Nullable: true}
@@ -155,57 +176,111 @@ func aggregate(name, text string, in operators.Schema, grouped bool) (operators.
 		return field, agg, diag.List{diag.New(diag.ExprSyntax, at, "%q is no aggregate", text).
 			WithHelp("write a function of a column: mean(delay), or count()")}
 	}
-	i := slices.Index(rel.FuncNames[:], word)
-	if i < 0 {
+	if !slices.Contains(aggregateWords, word) {
 		at.Width = utf8.RuneCountInString(word)
 		return field, agg, diag.List{diag.New(diag.ExprFunction, at, "no aggregate function %q", word).
-			WithHelp("%s", diag.DidYouMean(word, "functions", rel.FuncNames[:]))}
+			WithHelp("%s", diag.DidYouMean(word, "functions", aggregateWords))}
 	}
-	agg.Func = rel.Func(i)
 	of := strings.TrimSpace(arg)
+	if word == "median" {
+		agg.Func, agg.Q = rel.Quantile, 0.5
+	} else {
+		agg.Func = rel.Func(slices.Index(rel.FuncNames[:], word))
+		if agg.Func == rel.Quantile || agg.Func == rel.ApproxQuantile {
+			var l diag.List
+			if of, agg.Q, l = share(word, of, at); len(l) > 0 {
+				return field, agg, l
+			}
+		}
+	}
 	if of == "" && agg.Func == rel.Count {
 		field.Type, field.Nullable, agg.Type = integer, false, integer
 		return field, agg, nil
 	}
+	of, l := columnName(word, of, at)
+	if len(l) > 0 {
+		return field, agg, l
+	}
+	f, l := in.Want(of, at)
+	if len(l) > 0 {
+		return field, agg, l
+	}
+	agg.Of = f.Name
+	field.Type, field.Nullable, l = typed(agg.Func, word, f, grouped, at)
+	agg.Type = field.Type
+	return field, agg, l
+}
+
+// share reads the second argument of a quantile.
+func share(word, args string, at diag.At) (of string, q float64, l diag.List) {
+	i := strings.LastIndexByte(args, ',')
+	help := fmt.Sprintf("write %s(column, 0.25), with a share from 0 to 1", word)
+	if i < 0 {
+		return args, 0, diag.List{diag.New(diag.ExprFunction, at, "%s needs a column and a share", word).WithHelp("%s", help)}
+	}
+	text := strings.TrimSpace(args[i+1:])
+	q, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(q >= 0 && q <= 1) {
+		return args, 0, diag.List{diag.New(diag.ExprFunction, at, "%q is no share from 0 to 1", text).WithHelp("%s", help)}
+	}
+	return strings.TrimSpace(args[:i]), q, nil
+}
+
+// columnName reads a name, or col("a name").
+func columnName(word, of string, at diag.At) (string, diag.List) {
 	if q, ok := strings.CutPrefix(of, "col("); ok {
 		name, err := strconv.Unquote(strings.TrimSpace(strings.TrimSuffix(q, ")")))
 		if err != nil || !strings.HasSuffix(q, ")") {
-			return field, agg, diag.List{diag.New(diag.ExprSyntax, at, "%q is no column", of).WithHelp(`write col("a name")`)}
+			return of, diag.List{diag.New(diag.ExprSyntax, at, "%q is no column", of).WithHelp(`write col("a name")`)}
 		}
 		of = name
 	}
 	if of == "" {
-		return field, agg, diag.List{diag.New(diag.ExprFunction, at, "%s needs a column", word).WithHelp("write %s(column)", word)}
+		return of, diag.List{diag.New(diag.ExprFunction, at, "%s needs a column", word).WithHelp("write %s(column)", word)}
 	}
-	in1, l := in.Want(of, at)
-	if len(l) > 0 {
-		return field, agg, l
-	}
-	agg.Of = in1.Name
-	field.Nullable = in1.Nullable || !grouped
-	t := in1.Type
+	return of, nil
+}
+
+// typed gives the type of an aggregate of a column, and whether it can be null.
+func typed(f rel.Func, word string, of operators.Field, grouped bool, at diag.At) (typ batch.Type, nullable bool, l diag.List) {
+	t := of.Type
+	nullable = of.Nullable || !grouped
 	number := t.Numeric() || t.Kind == batch.Bool
 	fine := t.Kind != batch.List && t.Kind != batch.Vector
-	switch agg.Func {
+	help := ""
+	switch f {
 	case rel.Count, rel.CountDistinct:
-		field.Nullable, field.Type = false, integer
+		nullable, typ = false, integer
 	case rel.Sum:
 		fine = number && t.Kind != batch.Decimal
-		field.Type = integer
+		typ = integer
 		if t.Float() {
-			field.Type = float
+			typ = float
 		}
 	case rel.Mean, rel.Var, rel.Std:
-		fine, field.Type = number, float
+		fine, typ = number, float
+	case rel.Quantile:
+		fine, typ = t.Numeric() || t.Temporal(), float
+		if t.Temporal() {
+			typ = t
+		}
+	case rel.ApproxQuantile:
+		fine, typ = t.Numeric(), float
+		if t.Temporal() {
+			help = "its error is a share of the value, which says little of a time: use quantile"
+		}
 	default:
-		field.Type = t
+		typ = t
 	}
 	if t.Kind == batch.Unknown {
-		field.Type, fine = t, true
+		typ, fine = t, true
 	}
 	if !fine {
-		l.Add(diag.New(diag.ColumnType, at, "column %q is %s, of which there is no %s", of, t, word))
+		d := diag.New(diag.ColumnType, at, "column %q is %s, of which there is no %s", of.Name, t, word)
+		if help != "" {
+			d = d.WithHelp("%s", help)
+		}
+		l.Add(d)
 	}
-	agg.Type = field.Type
-	return field, agg, l
+	return typ, nullable, l
 }
