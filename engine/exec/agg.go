@@ -753,7 +753,7 @@ func (x *Exec) withApart(ctx context.Context, t *Table, by []string, aggs []rel.
 			return nil, err
 		}
 		all = append(all, m)
-		if m.N != t.N || len(m.blocks) != len(t.blocks) {
+		if !slices.EqualFunc(m.blocks, t.blocks, func(a, b block) bool { return a.n() == b.n() }) {
 			return nil, fmt.Errorf("internal error: %d groups have %d values of %s", t.N, m.N, p.agg.Func)
 		}
 	}

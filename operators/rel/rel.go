@@ -66,7 +66,7 @@ type Func uint8
 // Mean of integers is their exact sum, rounded, divided.
 //
 // Quantile orders the values, NaN greatest, and interpolates between the ranks around Q*(n-1) (type 7 of Hyndman and Fan); of a date or a
-// timestamp it is one, rounded down. ApproxQuantile is the value of rank floor(Q*(n-1)) but for a relative error of at most 1/255.
+// timestamp it is one, rounded down. ApproxQuantile is the value of rank floor(Q*(n-1)) but for a relative error of at most 1/256.
 const (
 	Count Func = iota
 	Sum

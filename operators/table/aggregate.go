@@ -23,14 +23,14 @@ type Aggregate struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "table.aggregate", Version: 1, New: func() operators.Op { return &Aggregate{} },
+		Name: "table.aggregate", Version: 2, New: func() operators.Op { return &Aggregate{} },
 		Doc: "Makes one row of every group of rows with equal values, in the order of the groups' first rows. " +
 			"Null is a group of its own. All functions skip nulls: of no values, counts are 0 and all else is null. " +
 			"var and std are of the population; first and last go by the order of the rows; a bool counts as 0 or 1; " +
 			"an integer sum that leaves int64 fails the step. " +
 			"quantile is exact: the values in their order, NaN greatest, with interpolation between the two ranks around share * (n - 1), " +
 			"as NumPy's default is; of a date or timestamp it is one, rounded down. median is the quantile of 0.5. " +
-			"approx_quantile reads the data once: it is the value of the rank below, within 1/255 of its magnitude; whole numbers up to 255 are exact.",
+			"approx_quantile reads the data once: it is the value of the rank below, within 1/256 of its magnitude; whole numbers up to 255 are exact.",
 		Example: []operators.Example{{
 			Doc:     "by origin",
 			Options: `{by: [origin], aggregates: {flights: count(), known: count(delay), mean_delay: mean(delay), late: sum(late)}}`,
@@ -197,7 +197,7 @@ func aggregate(name, text string, in operators.Schema, grouped bool) (operators.
 		field.Type, field.Nullable, agg.Type = integer, false, integer
 		return field, agg, nil
 	}
-	of, l := columnName(word, of, at)
+	of, l := argument(word, of, at)
 	if len(l) > 0 {
 		return field, agg, l
 	}
@@ -226,19 +226,12 @@ func share(word, args string, at diag.At) (of string, q float64, l diag.List) {
 	return strings.TrimSpace(args[:i]), q, nil
 }
 
-// columnName reads a name, or col("a name").
-func columnName(word, of string, at diag.At) (string, diag.List) {
-	if q, ok := strings.CutPrefix(of, "col("); ok {
-		name, err := strconv.Unquote(strings.TrimSpace(strings.TrimSuffix(q, ")")))
-		if err != nil || !strings.HasSuffix(q, ")") {
-			return of, diag.List{diag.New(diag.ExprSyntax, at, "%q is no column", of).WithHelp(`write col("a name")`)}
-		}
-		of = name
-	}
+// argument reads the column that a function is of.
+func argument(word, of string, at diag.At) (string, diag.List) {
 	if of == "" {
 		return of, diag.List{diag.New(diag.ExprFunction, at, "%s needs a column", word).WithHelp("write %s(column)", word)}
 	}
-	return of, nil
+	return columnName(of, at)
 }
 
 // typed gives the type of an aggregate of a column, and whether it can be null.

@@ -42,9 +42,15 @@ func TestFindings(t *testing.T) {
 		{"table.zip", "{on: k}", []string{left, right}, []string{"E0204 on!: "}},
 		{"table.aggregate", "{by: k}", []string{left}, []string{"E0207 aggregates: "}},
 		{"table.aggregate", "{by: [zz, v], aggregates: {n: count()}}", []string{left}, []string{"E0212 by.0: ", "E0301 by.1: "}},
-		{"table.aggregate", "{by: k, aggregates: {k: count(), '@a': count(), b: median(x), c: sum(zz), e: sum, f: sum(), g: sum(k), h: mean(d), i: max(v), j: 'max(col(x))'}}",
-			[]string{left}, []string{"E0302 aggregates.k!: ", "E0108 aggregates.@a!: ", `E0305 aggregates.b: no aggregate function "median"`, "E0212 aggregates.c: ",
+		{"table.aggregate", "{by: k, aggregates: {k: count(), '@a': count(), b: mode(x), c: sum(zz), e: sum, f: sum(), g: sum(k), h: mean(d), i: max(v), j: 'max(col(x))'}}",
+			[]string{left}, []string{"E0302 aggregates.k!: ", "E0108 aggregates.@a!: ", `E0305 aggregates.b: no aggregate function "mode"`, "E0212 aggregates.c: ",
 				"E0303 aggregates.e: ", "E0305 aggregates.f: sum needs a column", "E0301 aggregates.g: ", "E0301 aggregates.h: ", "E0301 aggregates.i: ", "E0303 aggregates.j: "}},
+		{"table.aggregate", "{aggregates: {a: 'quantile(x)', b: 'quantile(x, 1.5)', c: 'quantile(x, half)', e: 'quantile(k, 0.5)', f: 'approx_quantile(d, 0.5)', g: median(k), h: 'quantile(zz, 0.5)', " +
+			"i: 'quantile(x, NaN)', j: 'median(x, 0.5)', l: 'quantile(, 0.5)', m: 'quantile(col(\"x\"), 0.5)', n: 'quantile(d, 1)'}}",
+			[]string{left}, []string{"E0305 aggregates.a: quantile needs a column and a share", `E0305 aggregates.b: "1.5" is no share from 0 to 1`, `E0305 aggregates.c: "half" is no share`,
+				`E0301 aggregates.e: column "k" is string, of which there is no quantile`, `E0301 aggregates.f: column "d" is date, of which there is no approx_quantile`,
+				`E0301 aggregates.g: column "k" is string, of which there is no median`, "E0212 aggregates.h: ", `E0305 aggregates.i: "NaN" is no share`,
+				"E0212 aggregates.j: ", "E0305 aggregates.l: quantile needs a column"}},
 	} {
 		t.Run(c.name+" "+c.options, func(t *testing.T) {
 			optest.Want(t, optest.Findings(t, c.name, c.options, operators.Task{}, c.in...), c.want...)
@@ -53,8 +59,8 @@ func TestFindings(t *testing.T) {
 }
 
 func TestAggregateTypes(t *testing.T) {
-	op, _ := optest.Op("table.aggregate", "{by: g, aggregates: {a: sum(b), c: sum(i), d: sum(f), e: mean(b), f: last(s), h: var(i), j: min(s)}}")
-	o, l := op.Check(optest.Site(operators.Task{}, optest.Parse(t, "g int32? | b bool | i int32? | f float32 | s string")))
+	op, _ := optest.Op("table.aggregate", "{by: g, aggregates: {a: sum(b), c: sum(i), d: sum(f), e: mean(b), f: last(s), h: var(i), j: min(s), k: 'quantile(d, 0.5)', l: median(i), m: 'approx_quantile(f, 1)'}}")
+	o, l := op.Check(optest.Site(operators.Task{}, optest.Parse(t, "g int32? | b bool | i int32? | f float32 | s string | d timestamp[ms]")))
 	if len(l) > 0 {
 		t.Fatal(l)
 	}
@@ -66,11 +72,12 @@ func TestAggregateTypes(t *testing.T) {
 		}
 		got = append(got, fmt.Sprintf("%s %s%s %v", m.Name, m.Type, null, m.Apply))
 	}
-	want := "g int32? [g], a int64 [g b], c int64? [g i], d float64 [g f], e float64 [g b], f string [g s], h float64? [g i], j string [g s]"
+	want := "g int32? [g], a int64 [g b], c int64? [g i], d float64 [g f], e float64 [g b], f string [g s], h float64? [g i], j string [g s], " +
+		"k timestamp[ms] [g d], l float64? [g i], m float64 [g f]"
 	if strings.Join(got, ", ") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
 	}
-	if n := strings.Join(o.Needs[0], " "); n != "g b i f s" {
+	if n := strings.Join(o.Needs[0], " "); n != "g b i f s d" {
 		t.Errorf("needs %s", n)
 	}
 }

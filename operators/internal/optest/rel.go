@@ -155,6 +155,17 @@ func fold(a rel.Agg, in Table, rows []int) string {
 		value = squares/float64(len(num)) - float64(mean*mean)
 	case rel.Std:
 		value = math.Sqrt(squares/float64(len(num)) - float64(mean*mean))
+	case rel.Quantile, rel.ApproxQuantile: // examples have values of which the approximate one is exact
+		slices.Sort(num)
+		h := float64(a.Q * float64(len(num)-1))
+		lo := int(h)
+		value = num[lo]
+		if hi := min(lo+1, len(num)-1); a.Func == rel.Quantile {
+			value += float64((num[hi] - num[lo]) * (h - float64(lo)))
+		}
+		if col.Type.Temporal() {
+			return ofTime(col.Type, math.Floor(value))
+		}
 	}
 	return fmt.Sprint(value)
 }
@@ -203,4 +214,13 @@ func ordered(in Table, by []rel.Key) []int32 {
 		return 0
 	})
 	return idx
+}
+
+func ofTime(t batch.Type, v float64) string {
+	c := batch.OfInt64s([]int64{int64(v)})
+	if t.Width() == 4 {
+		c = batch.OfInt32s([]int32{int32(v)})
+	}
+	c.Type = t
+	return operators.FormatValue(&c, 0)
 }
