@@ -196,14 +196,18 @@ func (g *gathered) addCodes(in *batch.Column, valid []uint64, have int, s *scrat
 	if g.words == nil {
 		g.coded, g.words = true, &lexicon{}
 	}
-	s.remap = slices.Grow(s.remap[:0], in.Dict.N)[:in.Dict.N]
-	clear(s.remap)
+	remap := []int32(nil)
+	if in.Dict.N <= remapFew*have {
+		s.remap = slices.Grow(s.remap[:0], in.Dict.N)[:in.Dict.N]
+		remap = s.remap
+		clear(remap)
+	}
 	for len(codes) > 0 {
 		n := len(codes)
 		if at := len(g.codes); at < sampleValues {
 			n = min(n, sampleValues-at)
 		}
-		ok := g.translate(in.Dict, codes[:n], s.remap)
+		ok := g.translate(in.Dict, codes[:n], remap)
 		if codes = codes[n:]; !ok || g.words.hopeless(len(g.codes)) {
 			g.expand()
 			for _, c := range codes {
@@ -214,12 +218,21 @@ func (g *gathered) addCodes(in *batch.Column, valid []uint64, have int, s *scrat
 	}
 }
 
+// remapFew is how many entries a dictionary has for each row at most for a list of them to be worth its clearing.
+const remapFew = 16
+
 // translate adds codes; remap holds what is known of the dictionary, our code plus one. It says whether the dictionary is small still.
 func (g *gathered) translate(dict *batch.Column, codes, remap []int32) bool {
 	old := len(g.codes)
 	g.codes = slices.Grow(g.codes, len(codes))[:old+len(codes)]
 	out := g.codes[old:]
 	out = out[:len(codes)]
+	if remap == nil { // a few rows of many words
+		for i, c := range codes {
+			out[i] = g.words.insert(dict.Text(int(c)))
+		}
+		return !g.words.hopeless(0)
+	}
 	for i, c := range codes {
 		m := remap[c]
 		if m == 0 {

@@ -20,7 +20,7 @@ import (
 // time each, while the next one is gathered, and goes to the file in its turn, from the goroutine that calls Write. The bytes of the file
 // follow from the rows alone: not from how they came in batches, nor from how many goroutines there were.
 //
-// At most one row group is gathered and aheadMax are encoded at a time, so that at most 1+aheadMax row groups are held, each as plain
+// At most one row group is gathered and aheadMax are encoded at a time, so that 1+aheadMax row groups are held at most, each as plain
 // values or as its pages.
 type writer struct {
 	aside   *files.Aside
