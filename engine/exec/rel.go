@@ -51,6 +51,10 @@ func (x *Exec) relate(ctx context.Context, n *plan.Node, r rel.Node, in []rows) 
 			if from, ok := r.From.(rel.In); ok {
 				return x.sort(ctx, in[from.I], r.By)
 			}
+		case rel.Window:
+			if from, ok := r.From.(rel.In); ok {
+				return x.window(ctx, in[from.I], r)
+			}
 		}
 	}
 	return x.relateWhole(ctx, n, r, in)
