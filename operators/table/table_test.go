@@ -51,6 +51,17 @@ func TestFindings(t *testing.T) {
 				`E0301 aggregates.e: column "k" is string, of which there is no quantile`, `E0301 aggregates.f: column "d" is date, of which there is no approx_quantile`,
 				`E0301 aggregates.g: column "k" is string, of which there is no median`, "E0212 aggregates.h: ", `E0305 aggregates.i: "NaN" is no share`,
 				"E0212 aggregates.j: ", "E0305 aggregates.l: quantile needs a column"}},
+		{"table.sort", "{}", []string{left}, []string{"E0207 by: "}},
+		{"table.sort", "[k desc, x nulls first, d asc nulls last]", []string{left}, nil},
+		{"table.sort", "k descending", []string{left}, []string{`E0212 by: no column "k descending"`}},
+		{"table.sort", "[zz desc, v, k, k desc, 'col(x']", []string{left}, []string{"E0212 by.0: ", "E0301 by.1: ", "E0302 by.3: ", "E0303 by.4: "}},
+		{"table.sort", "nulls first", []string{"nulls int64"}, []string{"E0212 by: "}},
+		{"table.window", "{}", []string{left}, []string{"E0207 columns: "}},
+		{"table.window", "{by: [zz, v], order: [x desc, yy], columns: {a: lag(x)}}", []string{left}, []string{"E0212 by.0: ", "E0301 by.1: ", "E0212 order.1: "}},
+		{"table.window", "{columns: {x: lag(x), '@a': rank(), b: median(x), c: sum(zz), e: lag, f: lag(), g: 'sum(k, 3)', h: 'mean(d, 3)', i: 'max(v, 2)', j: mean(x), l: 'lag(x, 0)', m: rank(x), n: 'lag(v, 2)'}}",
+			[]string{left}, []string{"E0108 columns.@a!: ", `E0305 columns.b: no function "median"`, "E0305 columns.c: ", "E0212 columns.c: ",
+				"E0303 columns.e: ", "E0305 columns.f: lag needs a column", "E0301 columns.g: ", "E0301 columns.h: ", "E0301 columns.i: ", "E0305 columns.j: ",
+				"E0303 columns.l: ", "E0305 columns.m: "}},
 	} {
 		t.Run(c.name+" "+c.options, func(t *testing.T) {
 			optest.Want(t, optest.Findings(t, c.name, c.options, operators.Task{}, c.in...), c.want...)
@@ -79,6 +90,32 @@ func TestAggregateTypes(t *testing.T) {
 	}
 	if n := strings.Join(o.Needs[0], " "); n != "g b i f s d" {
 		t.Errorf("needs %s", n)
+	}
+}
+
+func TestWindowTypes(t *testing.T) {
+	op, _ := optest.Op("table.window", `{by: g, order: [i desc], columns: {a: 'sum(b, 2)', c: 'mean(i, 3)', d: 'sum(f, 2)', e: 'lag(col("s, t"), 2)', f: rank(), h: 'min(i, 1)'}}`)
+	in := `g int32? | b bool | i int32? | f float32 | "s, t" string`
+	site := optest.Site(operators.Task{}, optest.Parse(t, in))
+	o, l := op.Check(site)
+	if len(l) > 0 {
+		t.Fatal(l)
+	}
+	var got []string
+	for _, m := range o.Made {
+		null := ""
+		if m.Nullable {
+			null = "?"
+		}
+		got = append(got, fmt.Sprintf("%s %s%s %q", m.Name, m.Type, null, m.Apply))
+	}
+	want := `a int64 ["g" "i" "b"], c float64? ["g" "i"], d float64 ["g" "i" "f"], e string? ["g" "i" "s, t"], f int64 ["g" "i"], h int32? ["g" "i"]`
+	if strings.Join(got, ", ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, ", "), want)
+	}
+	n := op.Narrow(site, []string{"e"}).(operators.Rel).Lower(site, []rel.Node{rel.In{}}).(rel.Window)
+	if len(n.Columns) != 1 || n.Columns[0].Of != "s, t" || n.Columns[0].K != 2 || len(n.By) != 1 || !n.Order[0].Descending {
+		t.Errorf("%+v", n)
 	}
 }
 

@@ -30,6 +30,8 @@ func lower(t testing.TB, op operators.Rel, site operators.Site, o operators.Outp
 		rows := from.Take(nil, ordered(from, n.By))
 		rows.ID = batch.IDs{}
 		return Table{Schema: below, Batch: rows}
+	case rel.Window:
+		return nearby(t, n, below, in[n.From.(rel.In).I])
 	default:
 		t.Fatalf("no way to run a %T", n)
 		return Table{}
@@ -223,4 +225,83 @@ func ofTime(t batch.Type, v float64) string {
 	}
 	c.Type = t
 	return operators.FormatValue(&c, 0)
+}
+
+// nearby adds the columns of a window, each value from the rows of its group.
+func nearby(t testing.TB, n rel.Window, below operators.Schema, in Table) Table {
+	t.Helper()
+	cells := make([][]string, in.N)
+	keys := keyColumns(n.Order)
+	seen := map[string][]int{}
+	for _, i := range ordered(in, n.Order) {
+		g := formatted(in, n.By, int(i))
+		seen[g] = append(seen[g], int(i))
+	}
+	for _, rows := range seen {
+		for p, i := range rows {
+			for _, c := range n.Columns {
+				cells[i] = append(cells[i], nearCell(in, c, rows, p, keys))
+			}
+		}
+	}
+	var text strings.Builder
+	for k, c := range n.Columns {
+		if k > 0 {
+			text.WriteString(" | ")
+		}
+		fmt.Fprintf(&text, "%q %s?", c.Name, c.Type)
+	}
+	for _, row := range cells {
+		text.WriteString("\n" + strings.Join(row, " | "))
+	}
+	made := Parse(t, text.String())[0]
+	out := Table{Schema: below, Batch: in.Batch}
+	out.Cols = nil
+	for _, f := range below.Fields {
+		from := in
+		if made.Has(f.Name) {
+			from = made
+		}
+		out.Cols = append(out.Cols, from.Cols[from.Index(f.Name)])
+	}
+	return out
+}
+
+func keyColumns(by []rel.Key) (names []string) {
+	for _, k := range by {
+		names = append(names, k.Column)
+	}
+	return names
+}
+
+// formatted is a row's values of some columns.
+func formatted(in Table, names []string, i int) string {
+	var s []string
+	for _, c := range names {
+		s = append(s, operators.FormatValue(&in.Cols[in.Index(c)], i))
+	}
+	return strings.Join(s, "\n")
+}
+
+func nearCell(in Table, c rel.Near, rows []int, p int, keys []string) string {
+	at := p
+	switch c.Func {
+	case rel.RowNumber:
+		return fmt.Sprint(p + 1)
+	case rel.Rank:
+		for at > 0 && formatted(in, keys, rows[at-1]) == formatted(in, keys, rows[p]) {
+			at--
+		}
+		return fmt.Sprint(at + 1)
+	case rel.Lag, rel.Lead:
+		if at = p - c.K; c.Func == rel.Lead {
+			at = p + c.K
+		}
+		if at < 0 || at >= len(rows) {
+			return "nil"
+		}
+		return operators.FormatValue(&in.Cols[in.Index(c.Of)], rows[at])
+	}
+	f := []rel.Func{rel.NearMean: rel.Mean, rel.NearSum: rel.Sum, rel.NearMin: rel.Min, rel.NearMax: rel.Max}[c.Func]
+	return fold(rel.Agg{Func: f, Of: c.Of, Type: c.Type}, in, rows[max(0, p-c.K+1):p+1])
 }
