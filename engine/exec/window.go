@@ -332,7 +332,7 @@ func (s *sliding) column(c *batch.Ctx, n rel.Near, o spans, lo, hi int) (batch.C
 		}
 		return col.Take(c, idx), nil
 	case rel.NearMin, rel.NearMax:
-		extremes(idx, col, o.begin, n, lo)
+		nearExtremes(idx, col, o.begin, n, lo)
 		return col.Take(c, idx), nil
 	}
 	if n.Func == rel.NearSum && n.Type.Kind == batch.Int64 {
@@ -344,9 +344,9 @@ func (s *sliding) column(c *batch.Ctx, n rel.Near, o spans, lo, hi int) (batch.C
 // window is where the window of row i begins.
 func windowOf(begin []int32, i, k int) int { return max(int(begin[i]), i-k+1) }
 
-// extremes gives the place of the least or greatest value of each window, the first of several, -1 where there is none. A queue holds
+// nearExtremes gives the place of the least or greatest value of each window, the first of several, -1 where there is none. A queue holds
 // the places that can still become it, in their order: a value behind them that is beyond them puts them out.
-func extremes(idx []int32, col *batch.Column, begin []int32, n rel.Near, lo int) {
+func nearExtremes(idx []int32, col *batch.Column, begin []int32, n rel.Near, lo int) {
 	var queue []int32
 	head := 0
 	for i := windowOf(begin, lo, n.K); i < lo+len(idx); i++ {

@@ -162,7 +162,7 @@ func TestWindow(t *testing.T) {
 		tab.put("x", batch.OfFloat64s(x64))
 		w := randomWindow(r, tab)
 		x := New(nil, ways(r))
-		got, err := x.window(t.Context(), &cutRows{x: x, t: tab, size: 1 + r.IntN(90)}, w)
+		got, err := x.window(t.Context(), &cutInput{x: x, t: tab, size: 1 + r.IntN(90)}, w)
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
@@ -191,7 +191,7 @@ func TestWindowOverflow(t *testing.T) {
 		tab.Rows.N, tab.Rows.Cols = len(c.v), []batch.Column{batch.OfInt64s(c.v)}
 		x := New(nil, Options{Workers: 2, Memory: mem.New(0, "")})
 		w := rel.Window{Columns: []rel.Near{{Name: "s", Func: rel.NearSum, Of: "v", K: c.k, Type: batch.T(batch.Int64)}}}
-		_, err := x.window(t.Context(), &cutRows{x: x, t: tab, size: 2}, w)
+		_, err := x.window(t.Context(), &cutInput{x: x, t: tab, size: 2}, w)
 		if data := new(operators.ErrData); errors.As(err, &data) != c.fail {
 			t.Errorf("%v: %v", c.v, err)
 		}
