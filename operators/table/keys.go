@@ -66,7 +66,7 @@ func readKey(text string, in operators.Schema, at diag.At) (k rel.Key, l diag.Li
 		} else if s, ok := cutWord(name, "asc"); ok {
 			name = s
 		}
-		if name, l = unquoted(name, at); len(l) > 0 {
+		if name, l = columnName(name, at); len(l) > 0 {
 			return k, l
 		}
 	}
@@ -92,8 +92,8 @@ func cutWord(s, word string) (rest string, ok bool) {
 	return strings.TrimSpace(rest), true
 }
 
-// unquoted reads a name, or col("a name").
-func unquoted(text string, at diag.At) (string, diag.List) {
+// columnName reads a name, or col("a name").
+func columnName(text string, at diag.At) (string, diag.List) {
 	q, ok := strings.CutPrefix(text, "col(")
 	if !ok {
 		return text, nil

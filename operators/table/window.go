@@ -180,7 +180,7 @@ func near(name, text string, in operators.Schema) (f operators.Field, c rel.Near
 	} else if wide {
 		l.Add(diag.New(diag.ExprFunction, at, "%s needs a number of rows", word).WithHelp("write %s(%s, 7) for the row itself and the 6 before it", word, of))
 	}
-	of, bad := unquoted(of, at)
+	of, bad := columnName(of, at)
 	l.Add(bad...)
 	if of == "" {
 		return f, c, append(l, diag.New(diag.ExprFunction, at, "%s needs a column", word).WithHelp("write %s(column)", word))
