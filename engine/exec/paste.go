@@ -3,7 +3,6 @@ package exec
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/headrace/headrace/kernels/bits"
 	"github.com/headrace/headrace/operators"
@@ -239,28 +238,30 @@ func (p *pasting) bytes() int {
 
 // pastingIDs are the identities, parts and keys of rows that are copied.
 type pastingIDs struct {
-	n      int
-	batch  batch.Batch // without columns
-	copies bool
-	parts  bool
-	keys   bool
+	n        int
+	batch    batch.Batch // without columns
+	ordinals []uint64    // where they lie
+	copies   bool
+	parts    bool
+	keys     bool
 }
 
 func (p *pastingIDs) reset() {
 	p.n, p.copies, p.parts, p.keys = 0, false, false, false
 	b := &p.batch
-	b.ID.Ordinals, b.ID.Copies, b.Part, b.Key = b.ID.Ordinals[:0], b.ID.Copies[:0], b.Part[:0], b.Key[:0]
+	b.ID.Ordinals, b.ID.Copies, b.Part, b.Key = nil, b.ID.Copies[:0], b.Part[:0], b.Key[:0]
 }
 
 // add copies those of the rows lo <= i < hi of b.
 func (p *pastingIDs) add(b *batch.Batch, lo, hi int) {
 	to, k := &p.batch, hi-lo
+	p.ordinals = moreWords(p.ordinals, p.n, p.n+k)
+	to.ID.Ordinals = p.ordinals[:p.n+k]
 	if b.ID.Ordinals != nil {
-		to.ID.Ordinals = append(to.ID.Ordinals, b.ID.Ordinals[lo:hi]...)
+		copy(to.ID.Ordinals[p.n:], b.ID.Ordinals[lo:hi])
 	} else {
-		to.ID.Ordinals = slices.Grow(to.ID.Ordinals, k)
-		for i := lo; i < hi; i++ {
-			to.ID.Ordinals = append(to.ID.Ordinals, b.ID.Base+uint64(i))
+		for i := range to.ID.Ordinals[p.n:] {
+			to.ID.Ordinals[p.n+i] = b.ID.Base + uint64(lo+i)
 		}
 	}
 	if b.ID.Copies != nil || p.copies {
