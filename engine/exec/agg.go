@@ -37,7 +37,12 @@ type aggregation struct {
 	depth int // how often the rows have been cut
 	// few says that quantiles are made of sketches, as there are few groups with many values.
 	few bool
+	met int // how many groups a worker had met when the budget was used up
 }
+
+// fewGroups is up to how many groups quantiles are made of sketches where all values do not fit: cutting rows by their keys would leave
+// as many in a part.
+const fewGroups = 64
 
 // aggregateRows makes the table of an aggregation.
 func (x *Exec) aggregateRows(ctx context.Context, in rows, r rel.Aggregate) (*Table, error) {
@@ -99,12 +104,16 @@ func before(a, b error) error {
 func (a *aggregation) table(ctx context.Context, in rows) (*Table, error) {
 	parts, err := a.inMemory(ctx, in)
 	if errors.Is(err, errOver) {
+		if !a.few && a.met <= fewGroups && slices.ContainsFunc(a.aggs, func(g rel.Agg) bool { return g.Func == rel.Quantile }) {
+			a.few = true
+			return a.table(ctx, in)
+		}
 		return a.onDisk(ctx, in)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return a.ordered(ctx, parts, true, blockRows)
+	return a.ordered(ctx, parts)
 }
 
 // inMemory gives the groups of all rows, in parts.
@@ -113,7 +122,11 @@ func (a *aggregation) inMemory(ctx context.Context, in rows) (parts []*grouping,
 	workers := make([]*grouping, a.x.opt.Workers)
 	defer func() {
 		if err != nil {
+			a.met = 0
 			for _, g := range workers {
+				if g != nil {
+					a.met = max(a.met, g.count)
+				}
 				g.free()
 			}
 		}
@@ -393,7 +406,8 @@ func (g *grouping) bytes() int64 {
 // granted says whether the budget has what the groups hold.
 func (g *grouping) granted() bool {
 	// The texts of keys are all workers'; each asks for its share of them.
-	need := g.bytes() + g.keyer.keys.bytes()/int64(g.a.x.opt.Workers) - aggregateBytes
+	// What putting the workers' groups together and ordering them takes is as much again.
+	need := 2*(g.bytes()+g.keyer.keys.bytes()/int64(g.a.x.opt.Workers)) - aggregateBytes
 	if need <= g.held || g.a.depth >= cutsMax || len(g.a.by) == 0 {
 		return true
 	}
@@ -443,6 +457,7 @@ func (a *aggregation) merge(ctx context.Context, k *keys, from []*grouping) ([]*
 	})
 	for _, o := range from {
 		parts[0].held += o.held // what the parts hold now
+		o.table, o.folds = nil, nil
 	}
 	return parts, err
 }
@@ -490,9 +505,8 @@ func (g *grouping) take(o *grouping, at []int32, p, n uint64) {
 	g.grow()
 }
 
-// ordered makes a table of the groups of all parts, in the order of their least identities. Where anew is set they are numbered anew;
-// else they keep those identities, for who merges tables.
-func (a *aggregation) ordered(ctx context.Context, parts []*grouping, anew bool, rows int) (*Table, error) {
+// ordered makes a table of the groups of all parts, in the order of their least identities.
+func (a *aggregation) ordered(ctx context.Context, parts []*grouping) (*Table, error) {
 	defer func() {
 		for _, g := range parts {
 			g.free()
@@ -502,7 +516,7 @@ func (a *aggregation) ordered(ctx context.Context, parts []*grouping, anew bool,
 	if err != nil {
 		return nil, err
 	}
-	b := a.x.build(a.names(), anew)
+	b, rows := a.building()
 	n := out.N
 	idx := order(parts, n)
 	pieces := make([]batch.Batch, (n+rows-1)/rows)
@@ -513,7 +527,7 @@ func (a *aggregation) ordered(ctx context.Context, parts []*grouping, anew bool,
 			at := idx[(lo+i)*rows : min(n, (lo+i+1)*rows)]
 			some[i] = out.Take(nil, at)
 			for j, c := range some[i].Cols { // a dictionary is not to be there once a piece
-				if c.Dict != nil && (!anew || c.Dict.N > c.N) {
+				if c.Dict != nil && (!b.anew || c.Dict.N > c.N) {
 					some[i].Cols[j] = c.Plain(nil)
 				}
 			}
@@ -550,6 +564,7 @@ func (a *aggregation) columns(parts []*grouping) (batch.Batch, error) {
 		if made[i] = b; err != nil {
 			failed = before(failed, err)
 		}
+		g.table, g.folds, g.direct = nil, nil, nil
 	}
 	if failed != nil {
 		return batch.Batch{}, failed

@@ -12,7 +12,14 @@ import (
 )
 
 // cutBits is how many bits of the hash cut rows into parts at once.
-const cutBits = 5
+const cutBits = 6
+
+// heldRows is how many rows a worker holds before it writes what it has of each part: a part then has blocks of thousands of rows.
+// heldMost is how many bytes.
+const (
+	heldRows = 4096 << cutBits
+	heldMost = 16 << 20
+)
 
 // onDisk aggregates part by part.
 func (a *aggregation) onDisk(ctx context.Context, in rows) (*Table, error) {
@@ -37,7 +44,7 @@ func (a *aggregation) onDisk(ctx context.Context, in rows) (*Table, error) {
 			continue
 		}
 		from := &tableRows{a.x, p, a.types}
-		t, err := a.x.aggregation(from, a.by, a.aggs, a.depth+1).part(ctx, from)
+		t, err := a.x.aggregation(from, a.by, a.aggs, a.depth+1).table(ctx, from)
 		var data *aggregateError
 		switch {
 		case err == nil:
@@ -51,23 +58,27 @@ func (a *aggregation) onDisk(ctx context.Context, in rows) (*Table, error) {
 	if failed != nil {
 		return nil, failed
 	}
-	return a.x.mergeTables(ctx, a.names(), done, a.depth == 0)
+	b, rows := a.building()
+	if err := mergeTables(ctx, b, done, rows); err != nil {
+		a.x.free(&b.t)
+		return nil, err
+	}
+	return &b.t, nil
+}
+
+// building is what the groups are put into, so many rows at a time. Those of a part of the rows keep the least identities of the groups,
+// and are all on disk: the memory is for the parts that follow.
+func (a *aggregation) building() (b *building, rows int) {
+	b = a.x.build(a.names(), a.depth == 0)
+	if a.depth == 0 {
+		return b, blockRows
+	}
+	b.disk = true
+	return b, mergeRows
 }
 
 // mergeRows are the rows of a block of what is to be merged: one of each part is in memory.
 const mergeRows = 1 << 12
-
-// part is the table of one part, whose rows keep the least identities of the groups.
-func (a *aggregation) part(ctx context.Context, in rows) (*Table, error) {
-	parts, err := a.inMemory(ctx, in)
-	if errors.Is(err, errOver) {
-		return a.onDisk(ctx, in)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return a.ordered(ctx, parts, false, mergeRows)
-}
 
 // cutRows puts rows into a file, cut by the bits of the hash of their first keys columns that follow after the first bits.
 func cutRows(ctx context.Context, x *Exec, f *mem.File, in rows, cols []string, keys int, after uint) ([]*Table, error) {
@@ -75,52 +86,91 @@ func cutRows(ctx context.Context, x *Exec, f *mem.File, in rows, cols []string, 
 	for i := range parts {
 		parts[i] = &Table{Cols: cols, file: f}
 	}
-	var mu sync.Mutex
-	type cutter struct {
-		text   []textHashes
-		hashes []uint64
-		order  []uint32
-		starts []int32
-		out    batch.Ctx
-	}
 	cutters := make([]*cutter, x.opt.Workers)
+	var mu sync.Mutex
+	put := func(p int, b *batch.Batch) error {
+		at, err := f.Write(b)
+		mu.Lock()
+		defer mu.Unlock()
+		parts[p].N += b.N
+		parts[p].blocks = append(parts[p].blocks, block{at: &at})
+		return err
+	}
 	err := in.each(ctx, cols, func(w int, c *batch.Ctx, b batch.Batch) error {
-		k := cutters[w]
-		if k == nil {
-			k = &cutter{text: make([]textHashes, keys), starts: make([]int32, 1<<cutBits+1)}
-			k.out.Poison = x.opt.Poison
-			cutters[w] = k
+		if cutters[w] == nil {
+			cutters[w] = &cutter{text: make([]textHashes, keys), put: put}
+			cutters[w].held.Poison = x.opt.Poison
 		}
-		k.hashes, k.order = maxed(k.hashes, b.N, 0), maxed(k.order, b.N, 0)
-		hashes, rows := k.hashes[:b.N], k.order[:b.N]
-		hashColumns(hashes, c, b.Cols[:keys], k.text)
-		for i := range hashes {
-			hashes[i] <<= after
-		}
-		radix.Partition(rows, k.starts, hashes, cutBits)
-		for p := range parts {
-			lo, hi := k.starts[p], k.starts[p+1]
-			if lo == hi {
-				continue
-			}
-			k.out.Reset()
-			some := b.Take(&k.out, asInt32s(rows[lo:hi]))
-			some.Part, some.Key = nil, nil
-			for j := range some.Cols { // a dictionary would be written with every piece
-				some.Cols[j] = some.Cols[j].Plain(&k.out)
-			}
-			at, err := f.Write(&some)
-			if err != nil {
-				return err
-			}
-			mu.Lock()
-			parts[p].N += some.N
-			parts[p].blocks = append(parts[p].blocks, block{at: &at})
-			mu.Unlock()
-		}
-		return nil
+		return cutters[w].cut(c, b, after)
 	})
+	for _, k := range cutters {
+		if k != nil && err == nil {
+			err = k.flush()
+		}
+	}
 	return parts, err
+}
+
+// cutter cuts rows for one worker.
+type cutter struct {
+	text   []textHashes
+	hashes []uint64
+	order  []uint32
+	starts [1<<cutBits + 1]int32
+
+	put   func(part int, b *batch.Batch) error
+	parts [1 << cutBits][]batch.Batch // in held
+	rows  int
+	bytes int64
+	held  batch.Ctx
+}
+
+func (k *cutter) cut(c *batch.Ctx, b batch.Batch, after uint) error {
+	k.hashes, k.order = maxed(k.hashes, b.N, 0), maxed(k.order, b.N, 0)
+	hashes, rows := k.hashes[:b.N], k.order[:b.N]
+	hashColumns(hashes, c, b.Cols[:len(k.text)], k.text)
+	for i := range hashes {
+		hashes[i] <<= after
+	}
+	radix.Partition(rows, k.starts[:], hashes, cutBits)
+	b.Part, b.Key = nil, nil
+	for p := range k.parts {
+		lo, hi := k.starts[p], k.starts[p+1]
+		if lo == hi {
+			continue
+		}
+		some := b.Take(&k.held, asInt32s(rows[lo:hi]))
+		for j := range some.Cols { // a dictionary would be written with every block, and does not live as long
+			some.Cols[j] = some.Cols[j].Plain(&k.held)
+		}
+		k.parts[p] = append(k.parts[p], some)
+		k.rows, k.bytes = k.rows+some.N, k.bytes+some.Bytes()
+	}
+	if k.rows < heldRows && k.bytes < heldMost {
+		return nil
+	}
+	return k.flush()
+}
+
+// flush writes what is held.
+func (k *cutter) flush() error {
+	for p, parts := range k.parts {
+		if len(parts) == 0 {
+			continue
+		}
+		b, err := batch.ConcatBatches(&k.held, parts)
+		if err == nil {
+			err = k.put(p, &b)
+		}
+		if err != nil {
+			return err
+		}
+		clear(parts)
+		k.parts[p] = parts[:0]
+	}
+	k.rows, k.bytes = 0, 0
+	k.held.Reset()
+	return nil
 }
 
 // textHashes are the hashes of a dictionary's texts.
@@ -171,31 +221,21 @@ func hashColumns(dst []uint64, c *batch.Ctx, cols []batch.Column, text []textHas
 	}
 }
 
-// mergeTables makes one table of tables whose rows are in the order of their identities, which differ between them. Where anew is set
-// the rows are numbered anew.
-func (x *Exec) mergeTables(ctx context.Context, cols []string, from []*Table, anew bool) (*Table, error) {
-	b := x.build(cols, anew)
-	m, rows := partMerger{}, mergeRows
-	if anew {
-		rows = blockRows
-	}
+// mergeTables puts the rows of tables that are in the order of their identities, which differ between them, into b in that order.
+func mergeTables(ctx context.Context, b *building, from []*Table, rows int) error {
+	m := partMerger{}
 	err := m.open(from)
 	for err == nil {
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
-			break
+			return context.Cause(ctx)
 		}
 		var out batch.Batch
 		if out, err = m.next(rows); err != nil || out.N == 0 {
-			break
+			return err
 		}
 		err = b.add(out, true)
 	}
-	if err != nil {
-		x.free(&b.t)
-		return nil, err
-	}
-	return &b.t, nil
+	return err
 }
 
 // partMerger merges tables by identity: a heap of the tables' next rows.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/headrace/headrace/engine/mem"
+	"github.com/headrace/headrace/kernels/radix"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/rel"
@@ -142,13 +144,17 @@ func aggsOf(name string, t batch.Type) (out []rel.Agg) {
 
 // TestAggregateWays holds that the aggregation is relate's, to the bit, whoever does how much of it, in memory and on disk.
 func TestAggregateWays(t *testing.T) {
-	defer func(n int64, k int) { aggregateBytes, cutsMax = n, k }(aggregateBytes, cutsMax)
+	defer func(n, lo, hi int64, k int) { aggregateBytes, keysMin, keysMax, cutsMax = n, lo, hi, k }(aggregateBytes, keysMin, keysMax, cutsMax)
 	aggregateBytes = 0
 	overflows := 0
 	for seed := range uint64(250) {
 		r := rand.New(rand.NewPCG(seed, 21))
 		n := []int{0, 1, 2, 40, 200, 1000}[seed%6]
 		cutsMax = 1 + r.IntN(60)/58
+		keysMin, keysMax = 1<<16, 1<<25
+		if r.IntN(2) == 0 { // ranks are found digit by digit
+			keysMin, keysMax = 2, 2
+		}
 		tab := randomTable(r, n, "g", "h", "v", "w")
 		if r.IntN(3) == 0 { // rows that were drawn more than once
 			for range n {
@@ -208,4 +214,73 @@ func namesOf(a rel.Aggregate) (names []string) {
 		names = append(names, g.Name)
 	}
 	return names
+}
+
+// TestApproximate holds the error that is stated, over values of all sizes, and that small whole numbers are exact.
+func TestApproximate(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 20_000 {
+		x := math.Float64frombits(r.Uint64())
+		if r.IntN(2) == 0 {
+			x = r.NormFloat64()
+		}
+		if x != x || math.Abs(x) < 0x1p-1022 {
+			continue
+		}
+		k := radix.Float64Key(x)
+		if got := middle(k>>bucketShift, true); !math.IsInf(x, 0) && !(math.Abs(got-x) <= math.Abs(x)/256) {
+			t.Fatalf("%g is told as %g", x, got)
+		}
+	}
+	for x := -256.0; x <= 256; x++ {
+		k := radix.Float64Key(x)
+		if got := middle(k>>bucketShift, beyond(k) != 0); got != x {
+			t.Errorf("%g is told as %g", x, got)
+		}
+	}
+	for _, x := range []float64{math.Inf(1), math.Inf(-1)} {
+		k := radix.Float64Key(x)
+		if got := middle(k>>bucketShift, beyond(k) != 0); got != x {
+			t.Errorf("%g is told as %g", x, got)
+		}
+	}
+}
+
+// TestQuantileDigits finds ranks among values that differ in their last bits only, and among many that are equal.
+func TestQuantileDigits(t *testing.T) {
+	defer func(lo, hi int64) { keysMin, keysMax = lo, hi }(keysMin, keysMax)
+	r := rand.New(rand.NewPCG(8, 8))
+	n := 5000
+	v := make([]float64, n)
+	for i := range v {
+		switch v[i] = 1.5; r.IntN(3) {
+		case 0:
+			v[i] = math.Float64frombits(math.Float64bits(1.5) + uint64(r.IntN(3000)))
+		case 1:
+			v[i] = -math.Float64frombits(math.Float64bits(3e300) + r.Uint64N(1<<40))
+		}
+	}
+	tab := frame{Cols: []string{"v"}}
+	tab.Rows.N, tab.Rows.Cols = n, []batch.Column{batch.OfFloat64s(v)}
+	tab.Rows.ID.Base = 5
+	a := rel.Aggregate{From: rel.In{}}
+	for i := range 21 {
+		a.Aggs = append(a.Aggs, rel.Agg{Name: fmt.Sprint("q", i), Func: rel.Quantile, Of: "v", Type: batch.T(batch.Float64), Q: float64(i) / 20})
+	}
+	want, err := relate(a, []frame{tab})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, most := range []int64{1, 100, 1 << 20} {
+		keysMin, keysMax = most, most
+		x := way{workers: 3, morsel: 64}.exec(t)
+		got, err := x.aggregateRows(context.Background(), aggTable(x, r, tab), a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := wholeTable(t, got, nil)
+		if g, w := bitRows(&f), bitRows(&want); !slices.Equal(g, w) {
+			t.Errorf("at most %d keys: %s\nwant %s", most, g, w)
+		}
+	}
 }

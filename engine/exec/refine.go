@@ -95,11 +95,8 @@ func (r *refining) ask(t target, want int) {
 	r.open = append(r.open, &t)
 }
 
-// keysMin is how many keys are gathered without asking, keysMax how many at most.
-const (
-	keysMin = 1 << 16
-	keysMax = 1 << 25
-)
+// keysMin is how many keys are gathered whatever the budget is, keysMax how many at most. Tests set them.
+var keysMin, keysMax int64 = 1 << 16, 1 << 25
 
 // choose says of which targets the keys are gathered: of those with few, as long as there is memory.
 func (r *refining) choose() {
@@ -145,7 +142,7 @@ func (r *refining) pass(ctx context.Context, in rows) error {
 	}
 	var all []*finder
 	for _, i := range sortedKeys(finders) {
-		finders[i].build(r.open)
+		finders[i].build(r.open, r.g.count)
 		all = append(all, finders[i])
 	}
 	workers := make([]*found, r.a.x.opt.Workers)
@@ -211,13 +208,13 @@ type finder struct {
 	// slots says of a bucket, less base, whether it has targets: 0 for none, else the first of them + 1; chain is the next one.
 	base  uint64
 	slots []int32
-	chain map[int]int
-	// byGroup are the targets of a group.
-	byGroup map[int32][]int
+	chain []int
+	// byGroup are the targets of every group.
+	byGroup [][]int
 }
 
-func (d *finder) build(open []*target) {
-	d.byGroup, d.chain = map[int32][]int{}, map[int]int{}
+func (d *finder) build(open []*target, groups int) {
+	d.byGroup, d.chain = make([][]int, groups), make([]int, len(open))
 	d.base = math.MaxUint64
 	top := uint64(0)
 	for _, i := range d.targets {

@@ -41,6 +41,8 @@ type building struct {
 	t Table
 	// anew says that the rows get new identities: their number in the table.
 	anew bool
+	// disk says that rows go to the file even where there is memory.
+	disk bool
 }
 
 func (x *Exec) build(cols []string, anew bool) *building {
@@ -56,7 +58,7 @@ func (b *building) add(rows batch.Batch, keep bool) error {
 		rows.ID = batch.IDs{Base: uint64(b.t.N)}
 	}
 	b.t.N += rows.N
-	if b.x.opt.Memory.Try(rows.Bytes()) {
+	if !b.disk && b.x.opt.Memory.Try(rows.Bytes()) {
 		if !keep {
 			rows = rows.Clone()
 		}
