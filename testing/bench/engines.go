@@ -84,11 +84,13 @@ func (s *Setup) Check(q *Query, data string) (string, error) {
 	case exit.ExitCode() != 2: // a file that is wrong; what else goes wrong is no answer
 		return "", fmt.Errorf("headrace check %s: %w\n%s", q.File, err, said.String())
 	}
-	line, _, _ := strings.Cut(said.String(), "\n")
-	if _, why, ok := strings.Cut(line, "]: "); ok {
-		line = why
+	for line := range strings.Lines(said.String()) {
+		if _, why, ok := strings.Cut(line, ": error["); ok { // error[E0201]: why
+			_, why, _ = strings.Cut(why, "]: ")
+			return strings.TrimSpace(why), nil
+		}
 	}
-	return line, nil
+	return "", fmt.Errorf("headrace check %s: no error in what it says\n%s", q.File, said.String())
 }
 
 func peers(s *Setup) string { return filepath.Join(s.Root, "testing", "peers") }

@@ -1,6 +1,9 @@
 package bench
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"strconv"
+)
 
 // Query is one piece of work, written for every engine: File.yaml, File.sql and File.polars.js.
 type Query struct {
@@ -44,4 +47,12 @@ func Rows(root string) []Query {
 // EmptyQuery is the run that everything else is compared to when the time of starting is left out.
 func EmptyQuery(root string) Query {
 	return Query{Name: "0 empty", Doc: "count one row", File: filepath.Join(root, "testing", "bench", "rows", Empty), Ext: ".csv", Judge: sameTable}
+}
+
+// RandomQuery is random query number n. Its first keys columns say which row is which; rows that are sorted are compared in their order.
+func RandomQuery(n int, doc, file string, keys int, sorted bool) Query {
+	if sorted {
+		keys = 0
+	}
+	return Query{Name: RandomPrefix + strconv.Itoa(n), Doc: doc, File: file, Ext: ".csv", Judge: sameTable, Keys: keys}
 }
