@@ -116,7 +116,7 @@ func (c *Competition) once(ctx context.Context, e *Engine, q *Query) (Sample, er
 func (c *Competition) agree(ctx context.Context, q *Query) (string, error) {
 	for i := range c.Engines {
 		if _, err := c.once(ctx, &c.Engines[i], q); err != nil {
-			return "", err
+			return err.Error(), ctx.Err() // an engine that fails at one query has the others to show
 		}
 	}
 	bounds, err := c.bounds(ctx, q)
