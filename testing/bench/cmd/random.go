@@ -5,6 +5,7 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/headrace/headrace/testing/bench"
 	"github.com/headrace/headrace/testing/bench/random"
@@ -32,7 +33,24 @@ func (f *flags) draw(out io.Writer) ([]bench.Query, error) {
 			return nil, err
 		}
 		all = append(all, bench.RandomQuery(i+1, q.Doc(), file, len(q.By), len(q.Sort) > 0))
-		fmt.Fprintf(out, "-- %s%d\n%s", bench.RandomPrefix, i+1, q.SQL())
+		fmt.Fprintf(out, "-- %s%d\n%s", bench.RandomPrefix, i+1, folded(q.SQL(), 80))
 	}
 	return all, nil
+}
+
+// folded breaks lines that are wider than a screen at their spaces.
+func folded(text string, width int) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		for len(line) > width+1 {
+			at := strings.LastIndexByte(line[:width], ' ')
+			if strings.TrimSpace(line[:max(at, 0)]) == "" {
+				break // one long word
+			}
+			b.WriteString(line[:at] + "\n")
+			line = "      " + line[at+1:]
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }

@@ -58,7 +58,11 @@ func (f *flags) printScaling(c *bench.Competition, empty map[string]bench.Sample
 		fmt.Printf("%-14s", q.Name)
 		for _, e := range c.Engines {
 			none := empty[e.Name].CPU
-			fmt.Printf("%12.2f", (b[e.Name].CPU-none)/(a[e.Name].CPU-none))
+			if base := a[e.Name].CPU - none; base < none/10 {
+				fmt.Printf("%12s", "-") // starting takes it all: there is nothing to grow
+			} else {
+				fmt.Printf("%12.2f", (b[e.Name].CPU-none)/base)
+			}
 		}
 		fmt.Println()
 	}
