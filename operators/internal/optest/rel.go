@@ -30,12 +30,41 @@ func lower(t testing.TB, op operators.Rel, site operators.Site, o operators.Outp
 		rows := from.Take(nil, ordered(from, n.By))
 		rows.ID = batch.IDs{}
 		return Table{Schema: below, Batch: rows}
+	case rel.Distinct:
+		from := in[n.From.(rel.In).I]
+		return Table{Schema: below, Batch: from.Take(nil, unlike(from, n))}
 	case rel.Window:
 		return nearby(t, n, below, in[n.From.(rel.In).I])
 	default:
 		t.Fatalf("no way to run a %T", n)
 		return Table{}
 	}
+}
+
+// unlike are the rows of a table that stand for those equal to them.
+func unlike(in Table, n rel.Distinct) (rows []int32) {
+	at := map[string]int{}
+	for i := range in.N {
+		key := ""
+		for _, name := range n.By {
+			c := &in.Cols[in.Index(name)]
+			v := operators.FormatValue(c, i)
+			if c.Type.Float() && v == "-0" {
+				v = "0"
+			}
+			key += fmt.Sprintf("%t %q,", c.Null(i), v)
+		}
+		k, seen := at[key]
+		switch {
+		case !seen:
+			at[key] = len(rows)
+			rows = append(rows, int32(i))
+		case n.Last:
+			rows[k] = int32(i)
+		}
+	}
+	slices.Sort(rows)
+	return rows
 }
 
 func union(t testing.TB, n rel.Union, below operators.Schema, in []Table) Table {
