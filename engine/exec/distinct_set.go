@@ -64,6 +64,19 @@ func (s *idSet) finish() {
 	s.copies = slices.Compact(s.copies)
 }
 
+// has says whether an identity is in.
+func (s *idSet) has(id batch.ID) bool {
+	all, at := s.bits.Load(), id.Ordinal>>idShift
+	if all == nil || at >= uint64(len(*all)) || (*all)[at] == nil || (*all)[at][id.Ordinal%(1<<idShift)/64]>>(id.Ordinal%64)&1 == 0 {
+		return false
+	}
+	if s.copies == nil {
+		return true
+	}
+	_, found := slices.BinarySearchFunc(s.copies, id, batch.Compare)
+	return found
+}
+
 // sieve keeps the rows that are not gone: for i { out[0][i] = (in[0][i], in[1][i]) not in gone }, of ordinals and copies. in[1] is there
 // only where there are copies.
 type sieve struct {

@@ -27,8 +27,8 @@ func relWays(t *testing.T, each func(opt Options, spilled bool)) {
 	}
 }
 
-// tableOf is a table of rows in blocks of odd sizes.
-func tableOf(t *testing.T, x *Exec, f frame, sizes ...int) *tableRows {
+// blocksOf is a table of rows in blocks of odd sizes.
+func blocksOf(t *testing.T, x *Exec, f frame, sizes ...int) *tableRows {
 	t.Helper()
 	b := x.build(f.Cols, false)
 	for lo, k := 0, 0; lo < f.Rows.N; k++ {
@@ -103,7 +103,7 @@ func TestRepeats(t *testing.T) {
 						textHash = func(b []byte) uint64 { return uint64(len(b) % 3) }
 					}
 					x := New(&plan.Plan{}, opt)
-					rows := tableOf(t, x, tab, 64, 1, 200)
+					rows := blocksOf(t, x, tab, 64, 1, 200)
 					gone, err := x.repeats(context.Background(), rows, int64(n), rel.Distinct{By: by, Last: last}, only)
 					if err != nil {
 						t.Fatal(err)

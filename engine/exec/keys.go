@@ -108,12 +108,22 @@ func (k *keys) dense() int {
 
 // names numbers texts from 1 on, for all workers.
 type names struct {
-	mu   sync.Mutex
-	seen hash.Table
-	all  *batch.Column // made of seen
+	mu    sync.Mutex
+	seen  hash.Table
+	all   *batch.Column // made of seen
+	fixed bool          // no text is new any more: what is not there is noText
 }
 
+// noText is the number of a text that is not there.
+const noText = 1<<31 - 1
+
 func (n *names) number(text []byte) uint32 {
+	if n.fixed {
+		if at := n.seen.Find(text); at >= 0 {
+			return uint32(at) + 1
+		}
+		return noText
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return uint32(n.seen.Insert(text)) + 1
@@ -363,6 +373,9 @@ func (t *textKeys) of(dict *batch.Column) []uint32 {
 }
 
 func (t *textKeys) number(n *names, text []byte) uint32 {
+	if n.fixed {
+		return n.number(text)
+	}
 	code := int(t.seen.Insert(text))
 	if code == len(t.shared) {
 		t.shared = append(t.shared, n.number(text))

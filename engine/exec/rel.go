@@ -55,6 +55,12 @@ func (x *Exec) relate(ctx context.Context, n *plan.Node, r rel.Node, in []rows) 
 			if from, ok := r.From.(rel.In); ok {
 				return x.window(ctx, in[from.I], r)
 			}
+		case rel.Join:
+			l, ok := r.L.(rel.In)
+			q, also := r.R.(rel.In)
+			if ok && also {
+				return x.hashJoin(ctx, r, in[l.I], in[q.I])
+			}
 		}
 	}
 	return x.relateWhole(ctx, n, r, in)
@@ -176,7 +182,7 @@ func relate(r rel.Node, in []frame) (frame, error) {
 		if err != nil {
 			return q, err
 		}
-		return joinRows(l, q, r), nil
+		return joinRows(l, q, r)
 	case rel.Aggregate:
 		t, err := relate(r.From, in)
 		if err != nil {
@@ -364,7 +370,7 @@ func distinct(t frame, by []string, last bool) frame {
 	return t
 }
 
-func joinRows(l, r frame, j rel.Join) frame {
+func joinRows(l, r frame, j rel.Join) (frame, error) {
 	var h hash.Table
 	rows := [][]int32{}
 	var key []byte
@@ -381,6 +387,7 @@ func joinRows(l, r frame, j rel.Join) frame {
 		rows[g] = append(rows[g], int32(i))
 	}
 	var li, ri []int32
+	met := make([]bool, len(rows))
 	on = l.columns(j.LOn)
 	for i := range l.Rows.N {
 		g := int32(-1)
@@ -388,10 +395,11 @@ func joinRows(l, r frame, j rel.Join) frame {
 			g = h.Find(key)
 		}
 		if g >= 0 {
+			met[g] = true
 			for _, k := range rows[g] {
 				li, ri = append(li, int32(i)), append(ri, k)
 			}
-		} else if j.How == rel.Left {
+		} else if j.How == rel.Left || j.How == rel.Full {
 			li, ri = append(li, int32(i)), append(ri, -1)
 		}
 	}
@@ -400,7 +408,46 @@ func joinRows(l, r frame, j rel.Join) frame {
 		out.put(j.Take[c], r.column(c).Take(nil, ri)) // of no row: null
 	}
 	out.Rows.ID = batch.IDs{}
-	return out
+	if j.How != rel.Right && j.How != rel.Full {
+		return out, nil
+	}
+	var rest []int32
+	on = r.columns(j.ROn)
+	for i := range r.Rows.N {
+		if key, null = appendKeys(key[:0], on, i); null || !met[h.Find(key)] {
+			rest = append(rest, int32(i))
+		}
+	}
+	tail := frame{slices.Clone(r.Cols), r.Rows.Take(nil, rest)}
+	none := make([]int32, len(rest))
+	for i := range none {
+		none[i] = -1
+	}
+	b := tail.Rows
+	b.Cols = nil
+	for _, c := range out.Cols {
+		if k := slices.Index(j.LOn, c); k >= 0 {
+			b.Cols = append(b.Cols, *tail.column(j.ROn[k]))
+		} else if slices.Contains(l.Cols, c) {
+			b.Cols = append(b.Cols, l.column(c).Take(nil, none))
+		} else {
+			for from, to := range j.Take {
+				if to == c {
+					b.Cols = append(b.Cols, *tail.column(from))
+				}
+			}
+		}
+	}
+	var err error
+	first := out.Rows.N
+	out.Rows, err = concat([]batch.Batch{out.Rows, b})
+	out.Rows.ID = batch.IDs{}
+	if b.Key == nil && out.Rows.Key != nil {
+		for i := first; i < out.Rows.N; i++ {
+			out.Rows.Key[i] = uint64(i) // what has no key of its own has its number
+		}
+	}
+	return out, err
 }
 
 func (t *frame) put(name string, c batch.Column) {

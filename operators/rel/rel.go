@@ -38,10 +38,14 @@ type How uint8
 const (
 	Inner How = iota
 	Left
+	Right
+	Full
 )
 
 // Join pairs rows of equal keys; null equals nothing. The output is in the order of the left identity, then the right one, and is
-// numbered anew. Take are the right columns that come along, under the names given; keys are not among them.
+// numbered anew. Left and Full have the left rows without a match too, in their place, and Right and Full the right ones, behind all
+// others by their identity: these have the values of ROn in the columns LOn, which must be of one type. Take are the right columns that
+// come along, under the names given.
 type Join struct {
 	L, R     Node
 	LOn, ROn []string
