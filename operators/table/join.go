@@ -22,7 +22,7 @@ import (
 type Join struct {
 	On      On                `param:"on" doc:"the columns whose values must be equal: names, or {left: right} where the names differ" required:"true"`
 	Columns operators.Columns `param:"columns" doc:"the columns of the right table that come along; by default all but those of on" default:"all()"`
-	How     string            `param:"how" doc:"left: rows without a match get nulls; inner: they go" enum:"left|inner" default:"left"`
+	How     string            `param:"how" doc:"left: rows without a match get nulls; inner: they go; semi: they go, and no column comes along; anti: the rows with a match go, and no column comes along" enum:"left|inner|semi|anti" default:"left"`
 	Prefix  string            `param:"prefix" doc:"goes before the names of the columns that come along"`
 	Suffix  string            `param:"suffix" doc:"goes behind them"`
 }
@@ -84,7 +84,8 @@ func init() {
 		Name: "table.join", Version: 1, New: func() operators.Op { return &Join{} },
 		Doc: "Adds columns of a second table, which must be small: it is held in memory, and served with the model. " +
 			"A row of the left table gets the columns of the right row with equal values; of several such rows, those of the first. " +
-			"Null equals nothing. Rows stay as they are and in order, but that how: inner drops those without a match.",
+			"Null equals nothing. Rows stay as they are and in order, but that some are dropped where how: says so. " +
+			"For all rows with equal values there is table.merge.",
 		Inputs: []operators.Input{{Name: "left", Doc: "the rows"}, {Name: "right", Doc: "the small table"}},
 		Example: []operators.Example{{
 			Doc:     "the first of two rows for LAX; no row for OAK and for null",
@@ -164,6 +165,12 @@ func (j *Join) sides(s operators.Site) (x sides, l diag.List) {
 				WithHelp("clean.cast makes them one"))
 		}
 	}
+	if j.filters() {
+		if len(j.Columns) > 0 && !slices.Equal(j.Columns, operators.Columns{"all()"}) {
+			l.Add(diag.New(diag.OptionConflict, diag.Option("columns"), "how: %s takes no column along", j.How).WithHelp("leave columns out"))
+		}
+		return x, l
+	}
 	take, bad := j.Columns.Select(s.In[1], "columns")
 	l.Add(bad...)
 	for _, f := range take {
@@ -182,9 +189,12 @@ func joinable(a, b batch.Type) bool {
 		a.Integer() && b.Integer() || a.Float() && b.Float() || a.Text() && b.Text()
 }
 
+// filters says whether the right table only tells which rows stay.
+func (j *Join) filters() bool { return j.How == "semi" || j.How == "anti" }
+
 func (j *Join) made(f operators.Field) string { return j.Prefix + f.Name + j.Suffix }
 
-// hitCol is the hidden column of an inner join: true where there is a match.
+// hitCol is the hidden column of a join that drops rows: true where one stays.
 const hitCol = "@hit"
 
 // Check finds the columns of both sides.
@@ -196,11 +206,11 @@ func (j *Join) Check(s operators.Site) (operators.Output, diag.List) {
 	}
 	x, l := j.sides(s)
 	o.Reads = operators.Reads{Input: 1, Parts: batch.AllRows, Cols: append(operators.FieldNames(x.right), operators.FieldNames(x.take)...)}
-	if j.How == "inner" {
+	if j.How != "left" {
 		o.Class, o.Keep = operators.Rows, hitCol
 		o.Needs = [][]string{operators.FieldNames(x.left)}
 		for _, f := range x.left {
-			if f.Nullable {
+			if f.Nullable && j.How != "anti" {
 				o.NotNull = append(o.NotNull, f.Name)
 			}
 		}
@@ -269,10 +279,14 @@ func (j *Join) program(x sides, a *joinAcc) (program.Graph, error) {
 	for _, f := range x.take {
 		out = append(out, program.Named{Name: j.made(f), Type: f.Type})
 	}
-	if j.How == "inner" {
+	var miss []program.Value
+	if j.How != "left" {
 		hit := make([]bool, keys[0].N)
 		for i := range hit {
-			hit[i] = true
+			hit[i] = j.How != "anti"
+		}
+		if j.How == "anti" {
+			miss = []program.Value{{Kind: batch.Bool, I: 1}} // the one column that there is
 		}
 		outs = append(slices.Clone(outs), batch.OfBools(hit))
 		out = append(out, program.Named{Name: hitCol, Type: batch.T(batch.Bool)})
@@ -280,7 +294,7 @@ func (j *Join) program(x sides, a *joinAcc) (program.Graph, error) {
 	if len(out) == 0 {
 		return program.Graph{}, nil
 	}
-	n, err := program.NewLookup(keys, outs, nil)
+	n, err := program.NewLookup(keys, outs, miss)
 	if err != nil {
 		return program.Graph{}, err
 	}

@@ -38,6 +38,15 @@ func TestFindings(t *testing.T) {
 		{"table.join", "{on: {x: n}, suffix: _r}", []string{left, right}, []string{"E0301 columns: "}},
 		{"table.join", "{on: {x: n}, columns: [zz], how: outer}", []string{left, right}, []string{"E0208 how: "}},
 		{"table.join", "{on: {x: n}, columns: [zz]}", []string{left, right}, []string{"E0212 columns.0: "}},
+		{"table.join", "{on: {x: n}, how: semi}", []string{left, right}, nil},
+		{"table.join", "{on: {x: n}, how: anti, columns: [d]}", []string{left, right}, []string{"E0213 columns: "}},
+		{"table.merge", "{}", []string{left, right}, []string{"E0207 on: "}},
+		{"table.merge", "{on: k}", []string{left}, []string{"E0210 : "}},
+		{"table.merge", "{on: k, columns: [n], how: left}", []string{left, right}, nil},
+		{"table.merge", "{on: k, columns: [n, x]}", []string{left, right}, []string{`E0302 columns.1: both tables have a column "x"`}},
+		{"table.merge", "{on: {x: n}, columns: n}", []string{left, right}, nil},
+		{"table.merge", "{on: {x: n}, columns: n, how: full}", []string{left, right}, []string{"E0301 on.x: "}},
+		{"table.merge", "{on: [z, d], columns: n}", []string{left, right}, []string{"E0212 on.0: ", `E0212 on.0: no column "z" in the right table`, "E0301 on.1: "}},
 		{"table.zip", "{}", []string{left}, []string{"E0210 : "}},
 		{"table.zip", "{on: k}", []string{left, right}, []string{"E0204 on!: "}},
 		{"table.aggregate", "{by: k}", []string{left}, []string{"E0207 aggregates: "}},
@@ -196,6 +205,48 @@ func TestJoinRefusesBadState(t *testing.T) {
 	for n := range good {
 		if acc(op, in).UnmarshalBinary(good[:n]) == nil {
 			t.Errorf("%d of %d bytes are read", n, len(good))
+		}
+	}
+}
+
+// TestJoinFilters holds that semi and anti part the rows between them, a null on neither side being equal to one.
+func TestJoinFilters(t *testing.T) {
+	for how, want := range map[string]string{"semi": "true false false true", "anti": "false true true false"} {
+		op, _ := optest.Op("table.join", "{on: k, how: "+how+"}")
+		left, right := "k int64? | x int64\n1 | 1\nnil | 2\n3 | 3\n2 | 4", "k int64? | y int64\n2 | 1\nnil | 2\n1 | 3\n2 | 4"
+		site := optest.Site(operators.Task{}, optest.Parse(t, left, right))
+		o, l := op.Check(site)
+		if len(l) > 0 || len(o.Made) > 0 || o.Class != operators.Rows || o.Keep == "" {
+			t.Fatal(how, l, o)
+		}
+		fit := op.(operators.Learn).Begin(site)
+		_, b, err := operators.ParseRows(right)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Cols = b.Cols[:1]
+		acc := fit.Acc()
+		if err := acc.Add(nil, b); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fit.End(operators.TestEnv(), acc); err != nil {
+			t.Fatal(err)
+		}
+		_, in, err := operators.ParseRows(left)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := fit.Fitted().Program
+		got, err := g.Batch(nil, in.N, in.Cols[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stay []string
+		for i := range in.N {
+			stay = append(stay, fmt.Sprint(got[0].Bit(i) && !got[0].Null(i)))
+		}
+		if s := strings.Join(stay, " "); s != want {
+			t.Errorf("%s: %s, want %s", how, s, want)
 		}
 	}
 }

@@ -33,12 +33,76 @@ func lower(t testing.TB, op operators.Rel, site operators.Site, o operators.Outp
 	case rel.Distinct:
 		from := in[n.From.(rel.In).I]
 		return Table{Schema: below, Batch: from.Take(nil, unlike(from, n))}
+	case rel.Join:
+		return pairs(n, below, in[n.L.(rel.In).I], in[n.R.(rel.In).I])
 	case rel.Window:
 		return nearby(t, n, below, in[n.From.(rel.In).I])
 	default:
 		t.Fatalf("no way to run a %T", n)
 		return Table{}
 	}
+}
+
+// pairs compares every left row with every right one.
+func pairs(n rel.Join, below operators.Schema, l, r Table) Table {
+	equal := func(i, j int) bool {
+		for k := range n.LOn {
+			a, b := &l.Cols[l.Index(n.LOn[k])], &r.Cols[r.Index(n.ROn[k])]
+			if a.Null(i) || b.Null(j) || operators.FormatValue(a, i) != operators.FormatValue(b, j) {
+				return false
+			}
+		}
+		return true
+	}
+	var left, right []int32 // -1: none
+	met := make([]bool, r.N)
+	for i := range l.N {
+		before := len(left)
+		for j := range r.N {
+			if equal(i, j) {
+				left, right, met[j] = append(left, int32(i)), append(right, int32(j)), true
+			}
+		}
+		if len(left) == before && (n.How == rel.Left || n.How == rel.Full) {
+			left, right = append(left, int32(i)), append(right, -1)
+		}
+	}
+	for j := range r.N {
+		if !met[j] && (n.How == rel.Right || n.How == rel.Full) {
+			left, right = append(left, -1), append(right, int32(j))
+		}
+	}
+	out := Table{Schema: below}
+	out.N = len(left)
+	for _, f := range below.Fields {
+		out.Cols = append(out.Cols, paired(n, f.Name, l, r, left, right))
+	}
+	return out
+}
+
+// paired is a column of pairs: a key stands in the left column, whichever side has it.
+func paired(n rel.Join, name string, l, r Table, left, right []int32) batch.Column {
+	for from, to := range n.Take {
+		if to == name {
+			return r.Cols[r.Index(from)].Take(nil, right)
+		}
+	}
+	c := l.Cols[l.Index(name)]
+	k := slices.Index(n.LOn, name)
+	if k < 0 || !slices.Contains(left, -1) {
+		return c.Take(nil, left)
+	}
+	both, err := batch.Concat(nil, []batch.Column{c, r.Cols[r.Index(n.ROn[k])]})
+	if err != nil {
+		panic(err)
+	}
+	idx := slices.Clone(left)
+	for i, x := range left {
+		if x < 0 {
+			idx[i] = int32(l.N) + right[i]
+		}
+	}
+	return both.Take(nil, idx)
 }
 
 // unlike are the rows of a table that stand for those equal to them.
