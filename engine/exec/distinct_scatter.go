@@ -142,11 +142,7 @@ func (s *scatter) put(part int, fresh []uint32, b *batch.Batch) error {
 		} else {
 			v.ids[k] = id.Ordinal
 		}
-		from := s.keys[int(row)*w : int(row)*w+w]
-		to := v.keys[k*w:][:len(from)]
-		for i, x := range from {
-			to[i] = x
-		}
+		copy(v.keys[k*w:k*w+w], s.keys[int(row)*w:])
 		if d.long {
 			p.texts = append(p.texts, s.text(row)...)
 			v.ends[k] = uint64(len(p.texts))
