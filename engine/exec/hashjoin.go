@@ -16,7 +16,8 @@ import (
 //
 // The right rows are a table, and their keys an index that says where the rows of each key are. The left rows stream past it, on every
 // core, in the order of their identities, so that nothing is held of them. Where the index of all right rows is more than the budget
-// has, there is one of some of them after the other, and the left rows are read once for each; what comes of them is then merged.
+// has, there is one of some of them after the other, and the left rows, put aside, are read once for each; what comes of them is then
+// merged.
 func (x *Exec) hashJoin(ctx context.Context, r rel.Join, l, q rows) (*Table, error) {
 	j := &joining{x: x, r: r, l: l, q: q, cols: slices.Clone(l.names())}
 	j.take = slices.Sorted(maps.Keys(r.Take))
@@ -60,6 +61,7 @@ type joining struct {
 	take  []string
 	types []batch.Type // of the keys
 
+	left    *Table // where the right rows are in several chunks
 	right   *Table
 	matched []uint64 // bits of the right rows that have a match
 	met     *idSet   // left rows that have one, where the right rows are in several chunks
@@ -67,8 +69,10 @@ type joining struct {
 }
 
 func (j *joining) free() {
-	if j.right != nil {
-		j.x.free(j.right)
+	for _, t := range []*Table{j.left, j.right} {
+		if t != nil {
+			j.x.free(t)
+		}
 	}
 	for _, t := range j.parts {
 		j.x.free(t)
@@ -96,6 +100,9 @@ func (j *joining) join(ctx context.Context, out *building) error {
 	if len(chunks) == 1 {
 		return j.chunk(ctx, chunks[0], j.outer(), out)
 	}
+	if err := j.aside(ctx); err != nil {
+		return err
+	}
 	j.met = &idSet{}
 	for _, c := range chunks {
 		b := j.x.build(j.cols, false)
@@ -112,6 +119,16 @@ func (j *joining) join(ctx context.Context, out *building) error {
 		}
 	}
 	return j.merge(ctx, out)
+}
+
+// aside puts the left rows into a table, so that what makes them is not done again for every chunk.
+func (j *joining) aside(ctx context.Context) error {
+	names := j.l.names()
+	b := j.x.build(names, false)
+	j.left = &b.t
+	err := j.l.inOrder(ctx, names, func(rows batch.Batch) error { return b.add(rows, false) })
+	j.l = &tableRows{j.x, &b.t, j.l.types(names)}
+	return err
 }
 
 // joinChunk is some blocks of the right table.
@@ -139,7 +156,7 @@ func (j *joining) chunks() ([]joinChunk, error) {
 	if j.x.opt.Memory.Try(all.bytes) {
 		return []joinChunk{all}, nil
 	}
-	most := j.x.opt.Memory.Share(4, 1<<12, 1<<30)
+	most := j.x.opt.Memory.Share(2, 1<<12, 1<<30)
 	var out []joinChunk
 	at := joinChunk{}
 	for i := range j.right.blocks {
