@@ -24,14 +24,6 @@ type Budget struct {
 // New gives a budget of limit bytes, 0 for no limit, whose files lie in the folder dir, "" for the system's own.
 func New(limit int64, dir string) *Budget { return &Budget{limit: limit, dir: dir} }
 
-// Limit is the whole budget in bytes, 0 for none.
-func (b *Budget) Limit() int64 {
-	if b == nil {
-		return 0
-	}
-	return b.limit
-}
-
 // Try takes n bytes, or says that they are not there and takes none.
 func (b *Budget) Try(n int64) bool {
 	if b == nil {
