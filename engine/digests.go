@@ -2,9 +2,8 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/headrace/headrace/engine/plan"
 	"github.com/headrace/headrace/engine/store"
@@ -20,7 +19,7 @@ type digesting struct {
 
 // digest starts taking the digest of every source of a plan. The files stay what they are while the run reads them: the connectors hold
 // them to their size and time.
-func digest(ctx context.Context, known *store.Digests, pl *plan.Plan) *digesting {
+func digest(ctx context.Context, known *store.Digests, pl *plan.Plan, by store.Algorithm) *digesting {
 	ctx, cancel := context.WithCancel(ctx)
 	d := &digesting{cancel: cancel, done: make(chan struct{}), out: map[string]string{}}
 	go func() {
@@ -30,7 +29,7 @@ func digest(ctx context.Context, known *store.Digests, pl *plan.Plan) *digesting
 				continue
 			}
 			var sum string
-			if sum, d.err = digestFiles(ctx, known, n.Source); d.err != nil {
+			if sum, d.err = digestFiles(ctx, known, n.Source, by); d.err != nil {
 				d.err = fmt.Errorf("source %q: %w", n.ID, d.err)
 				return
 			}
@@ -41,20 +40,20 @@ func digest(ctx context.Context, known *store.Digests, pl *plan.Plan) *digesting
 	return d
 }
 
-// digestFiles is the SHA-256 of a source's file, or of the sums of its files in their order.
-func digestFiles(ctx context.Context, known *store.Digests, s *plan.Source) (sum string, err error) {
-	all := sha256.New()
+// digestFiles is the sum of a source's file, or of the sums of its files in their order.
+func digestFiles(ctx context.Context, known *store.Digests, s *plan.Source, by store.Algorithm) (sum string, err error) {
+	var all strings.Builder
 	list := s.Data.Files()
 	for _, f := range list {
-		if sum, err = known.Of(ctx, f.Path); err != nil {
+		if sum, err = known.Of(ctx, f.Path, by); err != nil {
 			return "", fmt.Errorf("%s: %w", f.Path, err)
 		}
-		fmt.Fprintln(all, sum)
+		fmt.Fprintln(&all, sum)
 	}
 	if len(list) == 1 {
 		return sum, nil
 	}
-	return hex.EncodeToString(all.Sum(nil)), nil
+	return by.Sum(strings.NewReader(all.String()))
 }
 
 // wait gives the digests by source.

@@ -208,7 +208,11 @@ func Run(ctx context.Context, p *dags.Pipeline, cfg Config) (out *Outcome, err e
 	if err != nil {
 		return nil, err
 	}
-	digests := digest(ctx, ws.Digests(cfg.FS, cfg.Now), pl)
+	by := store.XXH3
+	if p.Publish != nil {
+		by = store.SHA256 // it goes with the model
+	}
+	digests := digest(ctx, ws.Digests(cfg.FS, cfg.Now), pl, by)
 	out = &Outcome{Run: run.ID, Dir: run.Dir, Warnings: list, Passed: true}
 	defer func() {
 		status := "done"

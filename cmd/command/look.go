@@ -106,7 +106,8 @@ func (a *app) show() *cobra.Command {
 				fmt.Fprintf(t, "param %s\t%s\n", k, m.Params[k])
 			}
 			for _, k := range sortedKeys(m.Sources) {
-				fmt.Fprintf(t, "source %s\tsha256 %.16s\n", k, m.Sources[k])
+				by, sum, _ := strings.Cut(m.Sources[k], ":")
+				fmt.Fprintf(t, "source %s\t%s %.16s\n", k, by, sum)
 			}
 			if err := t.Flush(); err != nil {
 				return err

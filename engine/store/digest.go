@@ -12,12 +12,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/headrace/headrace/connectors/files"
 )
 
-// Digests are the SHA-256 sums of files, remembered between runs: reading a file again to know that it is the same takes longer than many a
-// run. A sum is believed while size, times and inode of the file are what they were, and only where the file had not been written to for
-// digestQuiet before it was read: a file system's clock is coarse. It may be used by many goroutines at once.
+// Digests are the sums of files, remembered between runs: reading a file again to know that it is the same takes longer than many a
+// run. A sum is an algorithm, a colon, and hexadecimal digits. It is believed while size, times and inode of the file are what they were,
+// and only where the file had not been written to for digestQuiet before it was read: a file system's clock is coarse. It may be used by many goroutines at once.
 type Digests struct {
 	ws    *Workspace
 	fs    files.FS
@@ -34,7 +36,33 @@ type remembered struct {
 	Changed int64  `json:"changed_ns"`
 	Inode   uint64 `json:"inode"`
 	Read    int64  `json:"read_ns"` // when its reading began
-	SHA256  string `json:"sha256"`
+	// Sums has those that were taken.
+	Sums map[Algorithm]string `json:"sums"`
+}
+
+// Algorithm is how a sum is taken.
+type Algorithm string
+
+// The algorithms. XXH3, of 128 bits, tells a file that has changed from what it was, at the speed of reading. SHA256 does so also where
+// somebody made the two to be mistaken for one another.
+const (
+	SHA256 Algorithm = "sha256"
+	XXH3   Algorithm = "xxh3"
+)
+
+func (a Algorithm) prefix() string { return string(a) + ":" }
+
+// Sum gives the sum of all that is read.
+func (a Algorithm) Sum(r io.Reader) (string, error) {
+	if a == XXH3 {
+		h := xxh3.New()
+		_, err := io.CopyBuffer(h, r, make([]byte, 256<<10))
+		sum := h.Sum128().Bytes()
+		return a.prefix() + hex.EncodeToString(sum[:]), err
+	}
+	h := sha256.New()
+	_, err := io.Copy(h, r)
+	return a.prefix() + hex.EncodeToString(h.Sum(nil)), err
 }
 
 // digestQuiet is how long a file must have been at rest before its sum was taken.
@@ -51,8 +79,8 @@ func (w *Workspace) Digests(fs files.FS, now func() time.Time) *Digests {
 	return d
 }
 
-// Of gives the SHA-256 sum of a file, in hexadecimal.
-func (d *Digests) Of(ctx context.Context, name string) (string, error) {
+// Of gives the sum of a file.
+func (d *Digests) Of(ctx context.Context, name string, by Algorithm) (string, error) {
 	f, err := d.fs.Open(name)
 	if err != nil {
 		return "", err
@@ -67,24 +95,44 @@ func (d *Digests) Of(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	is, can := identity(info)
-	d.mu.Lock()
-	was, have := d.known[key]
-	d.mu.Unlock()
-	if have && can && is.same(was) && was.Read-max(was.Written, was.Changed) >= int64(digestQuiet) {
-		return was.SHA256, nil
-	}
 	is.Read = d.now().UnixNano()
-	h := sha256.New()
-	if _, err := io.Copy(h, stoppable{ctx, f}); err != nil {
+	if can {
+		if was := d.recall(key, is); was.Sums[by] != "" {
+			return was.Sums[by], nil
+		}
+	}
+	sum, err := by.Sum(stoppable{ctx, f})
+	if err != nil {
 		return "", err
 	}
-	is.SHA256 = hex.EncodeToString(h.Sum(nil))
 	if can {
-		d.mu.Lock()
-		d.known[key], d.added = is, true
-		d.mu.Unlock()
+		d.remember(key, is, by, sum)
 	}
-	return is.SHA256, nil
+	return sum, nil
+}
+
+// recall gives what is remembered of a file, if it is what it was; its sums are not written to again.
+func (d *Digests) recall(key string, is remembered) remembered {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	was, have := d.known[key]
+	if have && is.same(was) && was.Read-max(was.Written, was.Changed) >= int64(digestQuiet) {
+		return was
+	}
+	return remembered{}
+}
+
+func (d *Digests) remember(key string, is remembered, by Algorithm, sum string) {
+	was := d.recall(key, is)
+	is.Sums = map[Algorithm]string{by: sum}
+	for a, s := range was.Sums { // of the same bytes, before
+		if a != by {
+			is.Sums[a] = s
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known[key], d.added = is, true
 }
 
 func (r remembered) same(o remembered) bool {

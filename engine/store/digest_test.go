@@ -3,13 +3,15 @@ package store_test
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/zeebo/xxh3"
 
 	"github.com/headrace/headrace/connectors/files"
 	"github.com/headrace/headrace/engine/store"
@@ -48,16 +50,17 @@ func TestDigestsAreRememberedWhileTheFileIsTheSame(t *testing.T) {
 	}
 	name, read := filepath.Join(dir, "data"), 0
 	now := time.Now().Add(time.Hour) // the file has been at rest
-	sum := func(want string, readAgain bool) {
+	sumBy := func(by store.Algorithm, want string, readAgain bool) {
 		t.Helper()
 		read = 0
 		d := ws.Digests(counted{files.Local(), &read}, func() time.Time { return now })
-		got, err := d.Of(context.Background(), name)
+		got, err := d.Of(context.Background(), name, by)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if h := sha256.Sum256([]byte(want)); got != hex.EncodeToString(h[:]) {
-			t.Errorf("sum of %q is wrong", want)
+		h, x := sha256.Sum256([]byte(want)), xxh3.Hash128([]byte(want)).Bytes()
+		if right := map[store.Algorithm]string{store.SHA256: fmt.Sprintf("sha256:%x", h), store.XXH3: fmt.Sprintf("xxh3:%x", x)}[by]; got != right {
+			t.Errorf("sum of %q is %s, want %s", want, got, right)
 		}
 		if (read > 0) != readAgain {
 			t.Errorf("%q: %d bytes read", want, read)
@@ -66,6 +69,7 @@ func TestDigestsAreRememberedWhileTheFileIsTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	sum := func(want string, readAgain bool) { sumBy(store.SHA256, want, readAgain) }
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
@@ -74,6 +78,9 @@ func TestDigestsAreRememberedWhileTheFileIsTheSame(t *testing.T) {
 	}
 	write("one")
 	sum("one", true)
+	sum("one", false)
+	sumBy(store.XXH3, "one", true)
+	sumBy(store.XXH3, "one", false)
 	sum("one", false)
 	info, _ := os.Stat(name)
 	write("two")
@@ -106,7 +113,7 @@ func TestDigestStops(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(why)
-	if _, err := ws.Digests(files.Local(), time.Now).Of(ctx, name); !errors.Is(err, why) {
+	if _, err := ws.Digests(files.Local(), time.Now).Of(ctx, name, store.XXH3); !errors.Is(err, why) {
 		t.Error(err)
 	}
 }
