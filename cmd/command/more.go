@@ -3,10 +3,10 @@ package command
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -166,17 +166,25 @@ func (a *app) ops() *cobra.Command {
 			case len(args) == 1:
 				return a.describe(args[0])
 			}
-			t := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
-			for _, s := range operators.Catalogue() {
-				fmt.Fprintf(t, "%s\t%s\n", s.Name, firstSentence(s.Doc))
-			}
-			for _, f := range connectors.Formats() {
-				fmt.Fprintf(t, "%s\t%s\n", f.Name, firstSentence(f.Doc))
-			}
-			return t.Flush()
+			a.list()
+			return nil
 		}}
 	c.Flags().StringVar(&docs, "docs", "", "write the reference into this folder")
 	return c
+}
+
+// list lists operators and formats: a line each for programs, wrapped on a terminal.
+func (a *app) list() {
+	p := a.page()
+	if !isTerminal(a.out) {
+		p.width = math.MaxInt
+	}
+	for _, s := range operators.Catalogue() {
+		p.item(s.Name, firstSentence(s.Doc), 21)
+	}
+	for _, f := range connectors.Formats() {
+		p.item(f.Name, firstSentence(f.Doc), 21)
+	}
 }
 
 func firstSentence(doc string) string {
@@ -186,10 +194,18 @@ func firstSentence(doc string) string {
 
 func (a *app) describe(name string) error {
 	if s, ok := operators.Lookup(name); ok {
+		if isTerminal(a.out) {
+			a.page().operator(s)
+			return nil
+		}
 		_, err := fmt.Fprint(a.out, operatorText(s))
 		return err
 	}
 	if f, ok := connectors.Lookup(name); ok {
+		if isTerminal(a.out) {
+			a.page().format(f)
+			return nil
+		}
 		_, err := fmt.Fprint(a.out, formatText(f))
 		return err
 	}
@@ -218,22 +234,30 @@ func operatorText(s operators.Spec) string {
 		if e.Doc != "" {
 			fmt.Fprintf(&b, "\n%s\n", e.Doc)
 		}
-		opt := strings.TrimSpace(e.Options)
-		sep := " "
-		if strings.Contains(opt, "\n") {
-			opt, sep = "  "+strings.ReplaceAll(opt, "\n", "\n  "), "\n"
-		}
-		fmt.Fprintf(&b, "\n```yaml\n%s:%s%s\n```\n", s.Name, sep, opt)
+		fmt.Fprintf(&b, "\n```yaml\n%s\n```\n", exampleText(s.Name, e.Options))
 		for j, in := range e.In {
-			title := "in"
-			if len(s.Inputs) > j && len(e.In) > 1 {
-				title = s.Inputs[j].Name
-			}
-			fmt.Fprintf(&b, "\n```\n%s:\n%s\n```\n", title, rowsText(in))
+			fmt.Fprintf(&b, "\n```\n%s:\n%s\n```\n", inputTitle(s, e, j), rowsText(in))
 		}
 		fmt.Fprintf(&b, "\n```\nout:\n%s\n```\n", rowsText(e.Out))
 	}
 	return b.String()
+}
+
+// exampleText is an operator with its options as they stand in a DAG file.
+func exampleText(name, options string) string {
+	opt := strings.TrimSpace(options)
+	if strings.Contains(opt, "\n") {
+		return name + ":\n  " + strings.ReplaceAll(opt, "\n", "\n  ")
+	}
+	return name + ": " + opt
+}
+
+// inputTitle names an input of an example.
+func inputTitle(s operators.Spec, e operators.Example, input int) string {
+	if len(s.Inputs) > input && len(e.In) > 1 {
+		return s.Inputs[input].Name
+	}
+	return "in"
 }
 
 // rowsText aligns the rows of an example.
@@ -256,37 +280,49 @@ func options(b *strings.Builder, opts []param.Option, main string) {
 		return
 	}
 	b.WriteString("\n## Options\n\n| option | type | default | |\n|---|---|---|---|\n")
-	optionRows(b, opts, main, "")
-}
-
-func optionRows(b *strings.Builder, opts []param.Option, main, prefix string) {
-	for _, o := range opts {
-		name, def := "`"+prefix+o.Name+"`", o.Default
-		if o.Inline {
-			name = "any other key"
+	for _, o := range describe(opts, main, "") {
+		name, def := "`"+o.name+"`", o.def
+		if o.inline {
+			name = o.name
 		}
 		switch {
-		case o.Required:
+		case o.required:
 			def = "must be given"
 		case def != "":
 			def = "`" + def + "`"
 		}
-		doc := o.Doc
-		if doc != "" && !strings.HasSuffix(doc, ".") {
-			doc += "."
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, cell(o.typ), cell(def), cell(o.doc))
+	}
+}
+
+// described is an option as people read it.
+type described struct {
+	name, typ, def, doc string
+	required, inline    bool
+}
+
+// describe lists options, those of an option behind it.
+func describe(opts []param.Option, main, prefix string) (out []described) {
+	for _, o := range opts {
+		d := described{name: prefix + o.Name, typ: o.Type, def: o.Default, doc: o.Doc, required: o.Required, inline: o.Inline}
+		if o.Inline {
+			d.name = "any other key"
+		}
+		if d.doc != "" && !strings.HasSuffix(d.doc, ".") {
+			d.doc += "."
 		}
 		if len(o.Enum) > 0 {
-			doc += " One of " + strings.Join(o.Enum, ", ") + "."
+			d.doc += " One of " + strings.Join(o.Enum, ", ") + "."
 		}
 		if o.Min != "" || o.Max != "" {
-			doc += " Bounds: " + bounds(o.Min, o.Max) + "."
+			d.doc += " Bounds: " + bounds(o.Min, o.Max) + "."
 		}
 		if o.Name == main && main != "" {
-			doc += " May stand bare."
+			d.doc += " May stand bare."
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, cell(o.Type), cell(def), cell(doc))
-		optionRows(b, o.Sub, "", prefix+o.Name+".")
+		out = append(append(out, d), describe(o.Sub, "", prefix+o.Name+".")...)
 	}
+	return out
 }
 
 func bounds(lo, hi string) string {

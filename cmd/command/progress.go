@@ -12,6 +12,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/headrace/headrace/engine/exec"
+	"github.com/headrace/headrace/engine/report"
 )
 
 // progress is what a run shows while it runs: bars on a terminal, a line a step elsewhere, nothing with --quiet.
@@ -65,7 +66,9 @@ type stage struct {
 	took       atomic.Int64 // nanoseconds, once it is done
 	bar        *mpb.Bar
 	mu         sync.Mutex
-	last       string
+	metric     string // the best value so far of what the fit says of itself, the last one where none is better
+	value      float64
+	step       int
 }
 
 // elapsed is how long the stage has run, until it was done.
@@ -97,8 +100,11 @@ func (s *stage) Set(done, total int64) {
 // Log keeps a metric for the line.
 func (s *stage) Log(name string, step int, v float64) {
 	s.mu.Lock()
-	s.last = fmt.Sprintf(", %s %.4f at %d", name, v, step)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	if up := report.Better(name); name == s.metric && up != 0 && up*v <= up*s.value {
+		return
+	}
+	s.metric, s.value, s.step = name, v, step
 }
 
 // Done ends the stage with its line or its bar full.
@@ -123,5 +129,9 @@ func (s *stage) Done(err error) {
 	if n := s.rounds.Load(); n > 0 {
 		rounds = fmt.Sprintf(", %d rounds", n)
 	}
-	fmt.Fprintf(s.p.w, "%-9s %-36s %s rows%s%s, %s\n", s.kind, s.name, count(s.rows.Load()), rounds, s.last, time.Since(s.start).Round(time.Millisecond))
+	metric := ""
+	if s.metric != "" {
+		metric = fmt.Sprintf(", %s %.4f at %d", s.metric, s.value, s.step)
+	}
+	fmt.Fprintf(s.p.w, "%-9s %-36s %s rows%s%s, %s\n", s.kind, s.name, count(s.rows.Load()), rounds, metric, time.Since(s.start).Round(time.Millisecond))
 }

@@ -422,7 +422,7 @@ func best(name string, ys []float64) int {
 	if len(words) == 0 {
 		return -1
 	}
-	up := better(words[len(words)-1])
+	up := Better(words[len(words)-1])
 	at := -1
 	for i, y := range ys {
 		if up != 0 && finite(y) && (at < 0 || up*y > up*ys[at]) {

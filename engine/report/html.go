@@ -253,8 +253,8 @@ func value(ms []operators.Metric, name string) float64 {
 	return math.NaN()
 }
 
-// better says in which direction a metric is better: 1 up, -1 down, 0 where it is neither.
-func better(name string) float64 {
+// Better says in which direction a metric is better: 1 up, -1 down, 0 where it is neither.
+func Better(name string) float64 {
 	switch name {
 	case "auc", "average_precision", "accuracy", "precision", "recall", "f1", "r2":
 		return 1
@@ -270,7 +270,7 @@ func difference(name string, v, old float64) change {
 	if c.Diff == none || d == 0 || c.Diff == "0" {
 		return c
 	}
-	switch s := better(name) * d; {
+	switch s := Better(name) * d; {
 	case s > 0:
 		c.Class, c.Word = "better", "better"
 	case s < 0:
