@@ -293,7 +293,7 @@ func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Eval
 			cols = append(cols, plan.RawPrefix+c)
 		}
 		all = append(all, e)
-		wants = append(wants, want{n.In[0], cols, &sink{take: e.add, try: func(c *batch.Ctx, b batch.Batch) error {
+		wants = append(wants, want{n.In[0], cols, &sink{parts: n.Out.Reads.Parts, take: e.add, try: func(c *batch.Ctx, b batch.Batch) error {
 			_, _, err := e.score(c, b)
 			return err
 		}}})

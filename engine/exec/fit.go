@@ -177,7 +177,7 @@ func (x *Exec) pass(ctx context.Context, live []*fitting, st Stage) error {
 				return x.grant(f.held.Add(2 * (t.Bytes() + v.Bytes())))
 			}
 		}
-		s := &sink{take: func(w int, c *batch.Ctx, b batch.Batch) error {
+		s := &sink{parts: r.Parts, take: func(w int, c *batch.Ctx, b batch.Batch) error {
 			return inStep(f.n, Guard(func() error { return take(w, c, b) }))
 		}}
 		wants = append(wants, want{f.n.In[r.Input], r.Cols, s})

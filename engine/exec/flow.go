@@ -1,6 +1,7 @@
 package exec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,6 +34,7 @@ type stream struct {
 	in     []int // of each input of graph: an index into the batch's columns, or a hidden column
 	kids   []*stream
 	sinks  []*sink
+	parts  batch.Parts    // of the rows that somebody looks at, here or below
 	hidden map[string]int // slots of hidden inputs while building
 	names  map[string]int // outputs by slot while building
 }
@@ -287,8 +289,23 @@ func (s *stream) finish(cols []string) {
 			names[i] = strconv.Itoa(i)
 		}
 		k.finish(names)
+		s.parts |= k.reads()
+	}
+	for _, k := range s.sinks {
+		s.parts |= cmp.Or(k.parts, batch.AllRows)
 	}
 	s.hidden, s.names = nil, nil
+}
+
+// reads are the parts of the parent's rows that somebody looks at in the stream or below.
+func (s *stream) reads() batch.Parts {
+	switch {
+	case s.tag >= 0:
+		return batch.AllRows // they get their parts here
+	case s.effect.Pick != 0:
+		return s.parts & s.effect.Pick
+	}
+	return s.parts
 }
 
 // run takes a morsel through the stream and those below it, and gives each sink its rows. An error about a row is about one of b.
@@ -425,11 +442,19 @@ func (s *stream) below(c *batch.Ctx, b batch.Batch, cols []batch.Column) (batch.
 			bits.Or(or, or, keep)
 			keep = or
 		}
-		return choose(c, o, keep), nil
+		return s.read(c, choose(c, o, keep)), nil
 	case s.times >= 0:
 		return repeat(c, o, &cols[s.times], n)
 	}
-	return o, nil
+	return s.read(c, o), nil
+}
+
+// read leaves out the rows that nobody looks at, where they have got their parts: nothing below is computed for them.
+func (s *stream) read(c *batch.Ctx, b batch.Batch) batch.Batch {
+	if s.tag < 0 || s.parts == batch.AllRows {
+		return b
+	}
+	return choose(c, b, inParts(c, &b, s.parts))
 }
 
 // inParts is the bitmap of the rows whose part is in the set.

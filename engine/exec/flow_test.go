@@ -17,6 +17,7 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/canon"
 	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/operators/feature"
 	"github.com/headrace/headrace/operators/program"
 	"github.com/headrace/headrace/testing/toys"
 	"github.com/headrace/headrace/testing/toys/mem"
@@ -477,6 +478,53 @@ func TestSample(t *testing.T) {
 			if got.String() != want {
 				t.Errorf("%s, %d workers, morsels of %d: other rows", name, opt.Workers, opt.MorselRows)
 			}
+		}
+	}
+}
+
+// TestPartsThatNobodyReads holds that nothing is computed below a split for rows of a part that nobody looks at, and that whoever looks
+// at some gets them as ever.
+func TestPartsThatNobodyReads(t *testing.T) {
+	rows := numbers(1500)
+	rows.Part = make([]uint8, rows.N)
+	for i := range rows.Part {
+		rows.Part[i] = uint8(i % 3)
+	}
+	tagged := mem.Tagged(rows, "part")
+	const trainRow, testRow = 300, 302
+	for _, c := range []struct {
+		from  string
+		fails []int64 // which of the two trips whoever wants these rows
+	}{
+		{"fused", []int64{trainRow, testRow}},
+		{"fused.test", []int64{testRow}},
+		{"fused.train", []int64{trainRow}},
+		{"fused.valid", nil},
+	} {
+		for _, at := range []int64{trainRow, testRow} {
+			for _, opt := range ways() {
+				p := mem.New("parts").Source("rows", mem.Of(tagged, 700)).Step("split", mem.Split("part", batch.AllRows), "rows").
+					Step("fused", &trip{as: "id2", tripped: tripped{at: []int64{at}}}, "split").
+					Step("some", &toys.Filter{Col: "x", Least: 0}, c.from)
+				got, err := p.Rows("some", opt, "id2")
+				if fails := slices.Contains(c.fails, at); fails != (err != nil) || fails && !strings.Contains(err.Error(), fmt.Sprintf("row %d", at)) {
+					t.Errorf("%s, a fuse at %d, %+v: %v", c.from, at, opt, err)
+				}
+				if want := map[bool]int{true: 1500, false: 500}[c.from == "fused"]; err == nil && got.N != want {
+					t.Errorf("%s, %+v: %d rows, not %d", c.from, opt, got.N, want)
+				}
+			}
+		}
+	}
+	// a fit reads train rows alone
+	for at, fails := range map[int64]bool{trainRow: true, testRow: false} {
+		p := mem.New("parts").Source("rows", mem.Of(tagged, 700)).Step("split", mem.Split("part", batch.AllRows), "rows").
+			Step("fused", &trip{as: "id2", tripped: tripped{at: []int64{at}}}, "split").
+			Step("coded", &feature.Encode{Columns: operators.Columns{"id2"}, Method: "ordinal", Unknown: "null", MinCount: 1}, "fused").
+			Step("some", &toys.Filter{Col: "x", Least: 0}, "coded.valid")
+		got, err := p.Rows("some", exec.Options{Workers: 2, MorselRows: 100})
+		if fails != (err != nil) || err == nil && (got.N != 500 || got.Column("id2").Nulls() != 500) {
+			t.Errorf("a fuse at %d: %d rows, %v", at, got.N, err)
 		}
 	}
 }

@@ -18,8 +18,9 @@ import (
 
 // sink takes the rows of one want, morsel by morsel, on any worker.
 type sink struct {
-	cols []int // of the stream's outputs
-	take func(w int, c *batch.Ctx, b batch.Batch) error
+	cols  []int       // of the stream's outputs
+	parts batch.Parts // of the rows that take looks at; 0: all. Others may come all the same
+	take  func(w int, c *batch.Ctx, b batch.Batch) error
 	// try is the part of take that may fail at a row and leaves nothing behind; nil where there is none.
 	try func(c *batch.Ctx, b batch.Batch) error
 }
