@@ -2,11 +2,19 @@ package bench
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/headrace/headrace/connectors/files"
+	"github.com/headrace/headrace/connectors/parquet"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/testing/bench/stats"
 )
 
@@ -116,7 +124,7 @@ func TestSlower(t *testing.T) {
 }
 
 func TestReportFitsTheScreen(t *testing.T) {
-	big := Sample{1234.5, 2345.6, 64000}
+	big := Sample{Wall: 1234.5, CPU: 2345.6, Peak: 64000}
 	r := Report{Machine: "some-processor-of-a-long-name-16", Rows: 3e7, Codec: "snappy", Rounds: 7, Interval: IntervalDoc(7)}
 	wide := Ratio{stats.Interval{Mid: 10.25, Low: 10.11, High: 10.5}, stats.Interval{Mid: 1, Low: 1, High: 1}, stats.Interval{Mid: 0.01, Low: 0.01, High: 0.02}}
 	r.Results = []Result{{
@@ -124,29 +132,173 @@ func TestReportFitsTheScreen(t *testing.T) {
 		Ratios: map[string]Ratio{"duckdb": wide, "polars": wide},
 	}}
 	var b strings.Builder
+	r.Results = append(r.Results, Result{
+		Name: "11 job", Medians: map[string]Sample{"headrace": big, "xgboost": {Wall: 1234.5, CPU: 2345.6, Peak: 64000, Apart: []Phase{{"hand-over written", 123.4, 234.5}}}},
+		Ratios: map[string]Ratio{"xgboost": wide}, Scores: map[string]float64{"headrace": 0.71, "xgboost": 0.70},
+	})
 	r.Print(&b, Engines)
 	for line := range strings.Lines(b.String()) {
 		if len(line) > 81 {
 			t.Errorf("%d columns: %s", len(line)-1, line)
 		}
 	}
-	if got := b.String(); !strings.Contains(got, "98.4 %") || !strings.Contains(got, "10.25 [10.11 10.50]") {
-		t.Errorf("the report says\n%s", got)
+	for _, want := range []string{"98.4 %", "10.25 [10.11 10.50]", "123.4  234.5  left out of xgboost: hand-over written", "0.7100  score of headrace"} {
+		if got := b.String(); !strings.Contains(got, want) {
+			t.Errorf("the report does not say %q:\n%s", want, got)
+		}
+	}
+	for _, end := range []string{".svg", ".png"} {
+		if err := r.Plot(filepath.Join(t.TempDir(), "ratios"+end), Engines); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
-// Every row is there in three languages.
+// Every row is there in the languages of all who do it.
 func TestRowsAreComplete(t *testing.T) {
 	root := filepath.Join("..", "..")
 	all := append(Rows(root), EmptyQuery(root))
-	if len(all) != 11 {
-		t.Errorf("%d rows, not ten and the empty one", len(all))
+	if len(all) != 12 {
+		t.Errorf("%d rows, not eleven and the empty one", len(all))
 	}
+	ends := map[string][]string{"duckdb": {".sql"}, "polars": {".polars.js"}, "xgboost": {".sql", ".py"}}
 	for _, q := range all {
-		for _, end := range []string{".yaml", ".sql", ".polars.js"} {
-			if _, err := os.Stat(q.File + end); err != nil {
+		files := []string{q.dag()}
+		engines := q.among(Engines)
+		for _, e := range engines[1:] {
+			for _, end := range ends[e.Name] {
+				files = append(files, q.File+end)
+			}
+		}
+		if len(files) < 3 || engines[0].Name != Engines[0].Name {
+			t.Errorf("%s is done by %d engines", q.Name, len(engines))
+		}
+		for _, file := range files {
+			if _, err := os.Stat(file); err != nil {
 				t.Error(err)
 			}
+		}
+	}
+}
+
+// What a process says was not its work is neither its time.
+func TestPhasesAreLeftOut(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	run := func(phases string) (Sample, error) {
+		script := "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 0.2; echo '" + phases + "' > apart.json"
+		return Command{Args: []string{"sh", "-c", "cd " + dir + "; " + script}, Dir: dir, Apart: filepath.Join(dir, "apart.json")}.Run(context.Background())
+	}
+	whole, err := run("[]")
+	if err != nil || whole.Wall < 0.2 || len(whole.Apart) > 0 {
+		t.Fatalf("%+v, %v", whole, err)
+	}
+	part, err := run(`[{"name": "sleep", "wall": 0.19, "cpu": 0.001}]`)
+	if err != nil || part.Wall > whole.Wall-0.1 || len(part.Apart) != 1 || part.Apart[0].Name != "sleep" {
+		t.Errorf("of %+v is left %+v, %v", whole, part, err)
+	}
+	for _, bad := range []string{`[{"name": "all", "wall": 100}]`, "none"} {
+		if _, err := run(bad); err == nil {
+			t.Errorf("%s is taken for phases", bad)
+		}
+	}
+}
+
+// predictions writes labels with their predictions as NumPy does, or as Parquet.
+func predictions(t *testing.T, end string, rows []scored) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "p"+end)
+	if end == ".npy" {
+		head := fmt.Sprintf("{'descr': '<f8', 'fortran_order': False, 'shape': (%d, 3), }", len(rows))
+		text := append([]byte("\x93NUMPY\x01\x00"), byte(len(head)), 0)
+		text = append(text, head...)
+		for i, r := range rows {
+			for _, v := range []float64{float64(i), r.late, r.p} {
+				text = binary.LittleEndian.AppendUint64(text, math.Float64bits(v))
+			}
+		}
+		if err := os.WriteFile(path, text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	o := parquet.New()
+	o.Path = path
+	w, err := o.Create(context.Background(), files.Local(), operators.Of(
+		operators.Field{Name: "p", Type: batch.T(batch.Float64)}, operators.Field{Name: "late", Type: batch.T(batch.Bool)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, late := make([]float64, len(rows)), make([]bool, len(rows))
+	for i, r := range rows {
+		p[i], late[i] = r.p, r.late == 1
+	}
+	if err := w.Write(batch.Batch{N: len(rows), Cols: []batch.Column{batch.OfFloat64s(p), batch.OfBools(late)}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// The area is that of counting pairs, whoever wrote the predictions.
+func TestAUC(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{2, 3, 10, 500} {
+		rows := []scored{{1, 0.5}, {0, 0.25}}
+		for len(rows) < n {
+			rows = append(rows, scored{float64(r.IntN(2)), float64(r.IntN(n)) / float64(n)}) // with ties
+		}
+		var right, pairs float64
+		for _, a := range rows {
+			for _, b := range rows {
+				if a.late == 1 && b.late == 0 {
+					pairs++
+					switch {
+					case a.p > b.p:
+						right++
+					case a.p == b.p:
+						right += 0.5
+					}
+				}
+			}
+		}
+		for _, end := range []string{".npy", ".parquet"} {
+			got, seen, err := auc(context.Background(), predictions(t, end, rows))
+			if err != nil || seen != n || math.Abs(got-right/pairs) > 1e-12 {
+				t.Errorf("%d rows, %s: %v of %d rows, %v; want %v", n, end, got, seen, err, right/pairs)
+			}
+		}
+	}
+	for _, bad := range [][]scored{{{1, math.NaN()}, {0, 1}}, {{2, 1}}} {
+		if got, _, err := auc(context.Background(), predictions(t, ".npy", bad)); err == nil {
+			t.Errorf("%v scores %v", bad, got)
+		}
+	}
+	if _, _, err := auc(context.Background(), put(t, "late,p\n1,1\n")); err == nil {
+		t.Error("a CSV file is taken for Parquet")
+	}
+}
+
+// Scores that are too far apart, and results of other rows, differ.
+func TestScores(t *testing.T) {
+	c := Competition{Setup: Setup{Dir: t.TempDir()}}
+	engines := []Engine{{Name: "a"}, {Name: "b", ext: ".npy"}}
+	for _, x := range []struct {
+		near float64
+		rows int
+		same bool
+	}{{0.02, 9, true}, {0.005, 9, false}, {0.02, 8, false}} {
+		q := &Query{File: "q", Ext: ".csv", Near: x.near, Score: func(_ context.Context, path string) (float64, int, error) {
+			if strings.HasSuffix(path, "q.b.npy") {
+				return 0.71, 9, nil
+			}
+			return 0.70, x.rows, nil
+		}}
+		var r Result
+		differs, err := c.score(context.Background(), engines, q, &r)
+		if err != nil || (differs == "") != x.same || r.Scores["b"] != 0.71 {
+			t.Errorf("%+v: %q, %v, %v", x, differs, r.Scores, err)
 		}
 	}
 }

@@ -3,12 +3,16 @@ package bench
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/headrace/headrace/connectors/files"
 	"github.com/headrace/headrace/connectors/parquet"
@@ -283,3 +287,90 @@ func (s colSummary) moments(rows int64) moments {
 	mean := s.sum / n
 	return moments{n, mean, math.Sqrt(max(0, s.power/n-float64(mean*mean)))}
 }
+
+// auc is the area under the ROC curve of the predictions in a file: the share of pairs of a late flight and one in time that p puts in
+// order, ties counted half.
+func auc(ctx context.Context, path string) (area float64, n int, err error) {
+	read := parquetScores
+	if filepath.Ext(path) == ".npy" {
+		read = npyScores
+	}
+	rows, err := read(ctx, path)
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", path, err)
+	}
+	slices.SortFunc(rows, func(a, b scored) int { return cmp.Compare(a.p, b.p) })
+	var before, all [2]float64 // rows in time and late: with a lower p, and so far
+	pairs := 0.0
+	for i, r := range rows {
+		if r.p != r.p || r.late != 0 && r.late != 1 {
+			return 0, 0, fmt.Errorf("%s: %v is no prediction of %v", path, r.p, r.late)
+		}
+		all[int(r.late)]++
+		if i+1 == len(rows) || rows[i+1].p != r.p {
+			pairs += (all[1] - before[1]) * (before[0] + all[0]) / 2
+			before = all
+		}
+	}
+	return pairs / (all[0] * all[1]), len(rows), nil
+}
+
+// scored is a label with its prediction.
+type scored struct{ late, p float64 }
+
+// parquetScores reads the columns late and p of a Parquet file.
+func parquetScores(ctx context.Context, path string) (rows []scored, err error) {
+	o := parquet.New()
+	o.Path = path
+	ds, err := o.Open(ctx, files.Local(), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer ds.Close()
+	cols := []int{ds.Schema().Index("late"), ds.Schema().Index("p")}
+	if slices.Contains(cols, -1) {
+		return nil, errors.New("no columns late and p")
+	}
+	c := &batch.Ctx{}
+	for u := range ds.Units() {
+		err := ds.Read(ctx, c, u, cols, 1<<14, func(b batch.Batch) error {
+			late, p := c.Floats(b.Cols[0]), c.Floats(b.Cols[1])
+			for i := range late {
+				rows = append(rows, scored{late[i], p[i]})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		c.Reset()
+	}
+	return rows, nil
+}
+
+// npyScores reads an array of NumPy's: rows of a number that names the row, the label, and the prediction.
+func npyScores(_ context.Context, path string) ([]scored, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	const fixed = 10 // magic, version, length of the header
+	if len(text) < fixed || string(text[:8]) != "\x93NUMPY\x01\x00" {
+		return nil, errors.New("no array")
+	}
+	end := fixed + int(binary.LittleEndian.Uint16(text[8:]))
+	if end > len(text) {
+		return nil, errors.New("cut short")
+	}
+	head, data := string(text[fixed:end]), text[end:]
+	if !strings.Contains(head, "'<f8'") || !strings.Contains(head, "'fortran_order': False") || !strings.Contains(head, ", 3)") || len(data)%24 != 0 {
+		return nil, fmt.Errorf("no rows of three floats: %s", head)
+	}
+	rows := make([]scored, len(data)/24)
+	for i := range rows {
+		rows[i] = scored{float(data[24*i+8:]), float(data[24*i+16:])}
+	}
+	return rows, nil
+}
+
+func float(b []byte) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(b)) }

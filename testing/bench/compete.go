@@ -1,12 +1,15 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/headrace/headrace/testing/bench/stats"
@@ -32,6 +35,7 @@ type Result struct {
 	Samples map[string][]Sample `json:"samples,omitempty"` // by engine, one a round
 	Medians map[string]Sample   `json:"medians,omitempty"` // by engine
 	Ratios  map[string]Ratio    `json:"ratios,omitempty"`  // the first engine's by a peer's, by peer
+	Scores  map[string]float64  `json:"scores,omitempty"`  // by engine, where a query has scores
 }
 
 // Ratio is how the first engine compares with a peer: below 1, it takes less.
@@ -47,6 +51,9 @@ func (c *Competition) Run(ctx context.Context) ([]Result, error) {
 	for i := range c.Queries {
 		q := c.Queries[i]
 		q.Total = c.Rows
+		if len(q.among(c.Engines)) < 2 {
+			continue // none of its peers was asked for
+		}
 		fmt.Fprintf(c.Log, "%-14s %s", q.Name, q.Doc)
 		r, err := c.query(ctx, &q)
 		fmt.Fprintln(c.Log, r.said())
@@ -70,18 +77,19 @@ func (r *Result) said() string {
 
 func (c *Competition) query(ctx context.Context, q *Query) (Result, error) {
 	r := Result{Name: q.Name, Doc: q.Doc}
+	engines := q.among(c.Engines)
 	var err error
 	if r.NotYet, err = c.Check(q, c.Data); err != nil || r.NotYet != "" {
 		return r, err
 	}
-	if r.Differs, err = c.agree(ctx, q); err != nil || r.Differs != "" {
+	if r.Differs, err = c.agree(ctx, engines, q, &r); err != nil || r.Differs != "" {
 		return r, err
 	}
 	r.Samples = map[string][]Sample{}
 	for round := range c.Rounds {
-		for i := range c.Engines {
+		for i := range engines {
 			// Who comes first changes, and with it who follows whom.
-			e := c.Engines[(i+round)%len(c.Engines)]
+			e := engines[(i+round)%len(engines)]
 			s, err := c.once(ctx, &e, q)
 			if err != nil {
 				return r, err
@@ -89,14 +97,14 @@ func (c *Competition) query(ctx context.Context, q *Query) (Result, error) {
 			r.Samples[e.Name] = append(r.Samples[e.Name], s)
 		}
 	}
-	r.sum(c.Engines)
+	r.sum(engines)
 	return r, os.RemoveAll(c.outputs())
 }
 
 func (c *Competition) outputs() string { return filepath.Join(c.Dir, "out") }
 
 func (c *Competition) output(e *Engine, q *Query) string {
-	return filepath.Join(c.outputs(), filepath.Base(q.File)+"."+e.Name+q.Ext)
+	return filepath.Join(c.outputs(), filepath.Base(q.File)+"."+e.Name+cmp.Or(e.ext, q.Ext))
 }
 
 // once runs a query by an engine. What was written before is removed first: overwriting is not the work.
@@ -113,21 +121,44 @@ func (c *Competition) once(ctx context.Context, e *Engine, q *Query) (Sample, er
 }
 
 // agree runs all engines once and says how their results differ. It warms the page cache too.
-func (c *Competition) agree(ctx context.Context, q *Query) (string, error) {
-	for i := range c.Engines {
-		if _, err := c.once(ctx, &c.Engines[i], q); err != nil {
+func (c *Competition) agree(ctx context.Context, engines []Engine, q *Query, r *Result) (string, error) {
+	for i := range engines {
+		if _, err := c.once(ctx, &engines[i], q); err != nil {
 			return err.Error(), ctx.Err() // an engine that fails at one query has the others to show
 		}
+	}
+	if q.Score != nil {
+		return c.score(ctx, engines, q, r)
 	}
 	bounds, err := c.bounds(ctx, q)
 	if err != nil {
 		return "", err
 	}
-	want := c.output(&c.Engines[len(c.Engines)-1], q)
-	for i := range c.Engines {
-		e := &c.Engines[i]
-		if err := q.Judge(ctx, q, want, c.output(e, q), bounds); err != nil {
-			return fmt.Sprintf("%s from %s: %v", e.Name, c.Engines[len(c.Engines)-1].Name, err), nil
+	last := &engines[len(engines)-1]
+	for i := range engines {
+		e := &engines[i]
+		if err := q.Judge(ctx, q, c.output(last, q), c.output(e, q), bounds); err != nil {
+			return fmt.Sprintf("%s from %s: %v", e.Name, last.Name, err), nil
+		}
+	}
+	return "", nil
+}
+
+// score scores all results, and says which is too far from the first engine's.
+func (c *Competition) score(ctx context.Context, engines []Engine, q *Query, r *Result) (string, error) {
+	r.Scores = map[string]float64{}
+	first, rows := engines[0].Name, 0
+	for i := range engines {
+		e := &engines[i]
+		got, n, err := q.Score(ctx, c.output(e, q))
+		if err != nil {
+			return fmt.Sprintf("%s: %v", e.Name, err), nil
+		}
+		if r.Scores[e.Name] = got; i == 0 {
+			rows = n
+		}
+		if want := r.Scores[first]; n != rows || !(math.Abs(got-want) <= q.Near) {
+			return fmt.Sprintf("%s scores %.5f on %d rows, %s %.5f on %d: they may be %v apart", e.Name, got, n, first, want, rows, q.Near), nil
 		}
 	}
 	return "", nil
@@ -156,7 +187,7 @@ func (r *Result) sum(engines []Engine) {
 	first := r.Samples[engines[0].Name]
 	for _, e := range engines {
 		s := r.Samples[e.Name]
-		r.Medians[e.Name] = Sample{stats.Median(wall(s)), stats.Median(cpu(s)), stats.Median(peak(s))}
+		r.Medians[e.Name] = Sample{stats.Median(wall(s)), stats.Median(cpu(s)), stats.Median(peak(s)), apart(s)}
 		if e.Name == engines[0].Name {
 			continue
 		}
@@ -166,6 +197,17 @@ func (r *Result) sum(engines []Engine) {
 			stats.Ratios(peak(first), peak(s)),
 		}
 	}
+}
+
+// apart are the medians of what was left out of samples of one engine, which have the same phases.
+func apart(s []Sample) []Phase {
+	phases := slices.Clone(s[0].Apart)
+	for i := range phases {
+		p := &phases[i]
+		p.Wall = stats.Median(each(s, func(s Sample) float64 { return s.Apart[i].Wall }))
+		p.CPU = stats.Median(each(s, func(s Sample) float64 { return s.Apart[i].CPU }))
+	}
+	return phases
 }
 
 func wall(s []Sample) []float64 { return each(s, func(s Sample) float64 { return s.Wall }) }

@@ -27,13 +27,15 @@ type Engine struct {
 	Name    string
 	version func(s *Setup) (string, error)
 	command func(s *Setup, q *Query, data, out string) Command
+	ext     string // of what it writes, where that is not the query's
 }
 
 // Engines are all engines; the first is the one that the others are peers of.
 var Engines = []Engine{
-	{"headrace", headraceVersion, headraceCommand},
-	{"duckdb", nodeVersion("@duckdb/node-api"), nodeCommand("duckdb.js", ".sql")},
-	{"polars", nodeVersion("nodejs-polars"), nodeCommand("polars.js", ".polars.js")},
+	{Name: "headrace", version: headraceVersion, command: headraceCommand},
+	{Name: "duckdb", version: nodeVersion("@duckdb/node-api"), command: nodeCommand("duckdb.js", ".sql")},
+	{Name: "polars", version: nodeVersion("nodejs-polars"), command: nodeCommand("polars.js", ".polars.js")},
+	{Name: "xgboost", version: xgboostVersion, command: jobCommand, ext: ".npy"}, // with DuckDB before it
 }
 
 func headraceVersion(s *Setup) (string, error) { return Commit(s.Root) }
@@ -54,7 +56,7 @@ func headraceCommand(s *Setup, q *Query, data, out string) Command {
 	args := []string{s.Headrace, "run", "-q", "--cores", strconv.Itoa(s.Threads), "--workspace", workspace}
 	args = append(args, s.params(q, data, out)...)
 	return Command{
-		Args: append(args, q.File+".yaml"),
+		Args: append(args, q.dag()),
 		Env:  []string{"GOMAXPROCS=" + strconv.Itoa(s.Threads)}, // Go's own threads count too
 		Dir:  workspace,                                         // its cache would remember the answer
 	}
@@ -71,7 +73,7 @@ func (s *Setup) params(q *Query, data, out string) []string {
 // Check asks Headrace whether it can do the query at all; the reason why not is its first line of complaint, "" where it can.
 func (s *Setup) Check(q *Query, data string) (string, error) {
 	args := append([]string{"check", "-q"}, s.params(q, data, filepath.Join(s.Dir, "out"+q.Ext))...)
-	cmd := exec.Command(s.Headrace, append(args, q.File+".yaml")...)
+	cmd := exec.Command(s.Headrace, append(args, q.dag())...)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err := cmd.Run()
@@ -82,7 +84,7 @@ func (s *Setup) Check(q *Query, data string) (string, error) {
 	case !errors.As(err, &exit):
 		return "", err
 	case exit.ExitCode() != 2: // a file that is wrong; what else goes wrong is no answer
-		return "", fmt.Errorf("headrace check %s: %w\n%s", q.File, err, said.String())
+		return "", fmt.Errorf("headrace check %s: %w\n%s", q.dag(), err, said.String())
 	}
 	for line := range strings.Lines(said.String()) {
 		if _, why, ok := strings.Cut(line, ": error["); ok { // error[E0201]: why
@@ -90,7 +92,7 @@ func (s *Setup) Check(q *Query, data string) (string, error) {
 			return strings.TrimSpace(why), nil
 		}
 	}
-	return "", fmt.Errorf("headrace check %s: no error in what it says\n%s", q.File, said.String())
+	return "", fmt.Errorf("headrace check %s: no error in what it says\n%s", q.dag(), said.String())
 }
 
 func peers(s *Setup) string { return filepath.Join(s.Root, "testing", "peers") }
@@ -113,5 +115,27 @@ func nodeCommand(script, ext string) func(s *Setup, q *Query, data, out string) 
 			Args: []string{"node", filepath.Join(peers(s), script), q.File + ext, data, out, s.Codec},
 			Env:  []string{"THREADS=" + strconv.Itoa(s.Threads), "POLARS_MAX_THREADS=" + strconv.Itoa(s.Threads)},
 		}
+	}
+}
+
+// python is Debian's, which XGBoost is installed for.
+const python = "/usr/bin/python3"
+
+func xgboostVersion(*Setup) (string, error) {
+	out, err := exec.Command(python, "-c", "import xgboost; print(xgboost.__version__)").Output()
+	if err != nil {
+		return "", fmt.Errorf("xgboost is not installed, make peers does it: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// jobCommand runs File.sql, hands its table over by a CSV file, and runs File.py. What the hand-over takes does not count.
+func jobCommand(s *Setup, q *Query, data, out string) Command {
+	dir, threads := filepath.Join(s.Dir, "job"), strconv.Itoa(s.Threads)
+	return Command{
+		Args:  []string{"node", filepath.Join(peers(s), "job.js"), q.File, data, out, dir, python},
+		Env:   []string{"THREADS=" + threads, "OMP_NUM_THREADS=" + threads},
+		Dir:   dir,
+		Apart: filepath.Join(dir, "apart.json"),
 	}
 }

@@ -18,6 +18,15 @@ type Sample struct {
 	Wall float64 `json:"wall"` // seconds
 	CPU  float64 `json:"cpu"`  // seconds of user and system, of the process and all that it waited for
 	Peak float64 `json:"peak"` // MiB resident at most, of the largest of these processes
+
+	Apart []Phase `json:"apart,omitempty"` // what was left out of Wall and CPU
+}
+
+// Phase is a part of a run that is told apart.
+type Phase struct {
+	Name string  `json:"name"`
+	Wall float64 `json:"wall"`
+	CPU  float64 `json:"cpu"`
 }
 
 // MeasureArg as the first argument makes a program that calls Measure its own launcher.
@@ -50,6 +59,8 @@ type Command struct {
 	Args []string
 	Env  []string
 	Dir  string // removed and made again before every run: what an engine keeps there is no help to the next
+
+	Apart string // the file in which the process leaves the phases that do not count; "" for none
 }
 
 // Run runs a command by the launcher, which is this program.
@@ -71,6 +82,30 @@ func (c Command) Run(ctx context.Context) (Sample, error) {
 		return Sample{}, fmt.Errorf("%s: %w\n%s", strings.Join(c.Args, " "), err, strings.TrimSpace(said.String()))
 	}
 	var s Sample
-	err = json.Unmarshal(out.Bytes(), &s)
-	return s, err
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		return s, err
+	}
+	return s, s.leaveOut(c.Apart)
+}
+
+// leaveOut takes the phases that a file lists out of the sample.
+func (s *Sample) leaveOut(path string) error {
+	if path == "" {
+		return nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &s.Apart); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, p := range s.Apart {
+		s.Wall -= p.Wall
+		s.CPU -= p.CPU
+	}
+	if s.Wall <= 0 || s.CPU <= 0 {
+		return fmt.Errorf("%s: more is left out than was measured", path)
+	}
+	return nil
 }

@@ -42,12 +42,17 @@ func (r *Report) Plot(path string, engines []Engine) error {
 		if one.Ratios == nil {
 			continue
 		}
+		nth := 0
 		for i, e := range engines[1:] {
-			w := one.Ratios[e.Name].Wall
+			ratio, ok := one.Ratios[e.Name]
+			if !ok {
+				continue
+			}
 			// Peers stand under one another within their query's row.
-			y := -float64(len(names)) - 0.26*(float64(i)-float64(len(engines)-2)/2)
-			lines[i] = append(lines[i], line{y, w})
-			low, high = min(low, w.Low), max(high, w.High)
+			y := -float64(len(names)) - 0.26*(float64(nth)-float64(len(one.Ratios)-1)/2)
+			lines[i] = append(lines[i], line{y, ratio.Wall})
+			low, high = min(low, ratio.Wall.Low), max(high, ratio.Wall.High)
+			nth++
 		}
 		names = append(names, one.Name)
 	}
@@ -59,6 +64,9 @@ func (r *Report) Plot(path string, engines []Engine) error {
 	p.Y.Tick.Marker = plot.ConstantTicks(labels(names))
 	p.Add(field{len(names)})
 	for i, e := range engines[1:] {
+		if lines[i] == nil {
+			continue // nothing of its was measured
+		}
 		s := series{lines[i], colors[i%len(colors)]}
 		p.Add(s)
 		p.Legend.Add(e.Name, s)

@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"cmp"
+	"context"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
-// Query is one piece of work, written for every engine: File.yaml, File.sql and File.polars.js.
+// Query is one piece of work, written for every engine that does it: File.yaml, File.sql and File.polars.js, or File.sql and File.py.
 type Query struct {
 	Name   string
 	Doc    string
@@ -16,6 +19,32 @@ type Query struct {
 	Sorted []int   // of a Parquet file: the columns that its rows are sorted by
 	Share  float64 // of a sample: what part of the rows it keeps
 	Total  int64   // rows of the data; Measure sets it
+
+	DAG     string   // of Headrace, where it is not File.yaml
+	Peers   []string // who does the same; nil: DuckDB and Polars
+	RowsMax int64    // more rows than these, and the scaling, only where the query is asked for by name; 0: any number
+	// Score says how good a result is and of how many rows, in place of Judge: results may differ, but their rows are as many, and
+	// their scores no further apart than Near.
+	Score func(ctx context.Context, path string) (score float64, rows int, err error)
+	Near  float64
+}
+
+// dag is what Headrace runs.
+func (q *Query) dag() string { return cmp.Or(q.DAG, q.File+".yaml") }
+
+// among gives the engines that do the query, in their order.
+func (q *Query) among(all []Engine) []Engine {
+	peers := q.Peers
+	if peers == nil {
+		peers = []string{"duckdb", "polars"}
+	}
+	some := all[:1:1]
+	for _, e := range all[1:] {
+		if slices.Contains(peers, e.Name) {
+			some = append(some, e)
+		}
+	}
+	return some
 }
 
 // Empty reads one row, for what starting and stopping takes.
@@ -32,13 +61,20 @@ var rows = []Query{
 	{Name: "8 sort", File: "08_sort", Doc: "sort by 3 keys, write", Ext: ".parquet", Judge: sameRows, Sorted: []int{3, 1, 0}},
 	{Name: "9 sample", File: "09_sample", Doc: "a tenth of the rows, write", Ext: ".parquet", Judge: sameShare, Share: 0.1},
 	{Name: "10 features", File: "10_features", Doc: "fill, scale, encode 16, write", Ext: ".parquet", Judge: sameRows},
+	{
+		Name: "11 job", File: "11_job", Doc: "filter, dedupe, 15 features, split, 100 trees, judge", Ext: ".parquet",
+		DAG: "examples/arrivals/late_arrival.yaml", Peers: []string{"xgboost"}, RowsMax: 3e6, Score: auc, Near: 0.002,
+	},
 }
 
-// Rows are the ten rows of the benchmark.
+// Rows are the rows of the benchmark.
 func Rows(root string) []Query {
 	out := make([]Query, len(rows))
 	for i, q := range rows {
 		q.File = filepath.Join(root, "testing", "bench", "rows", q.File)
+		if q.DAG != "" {
+			q.DAG = filepath.Join(root, filepath.FromSlash(q.DAG))
+		}
 		out[i] = q
 	}
 	return out

@@ -158,13 +158,20 @@ func (r *Report) Print(w io.Writer, engines []Engine) {
 	for _, name := range sortedKeys(r.Versions) {
 		fmt.Fprintf(w, "%s %s  ", name, r.Versions[name])
 	}
-	fmt.Fprintf(w, "\n\nmedians: s of wall time, s of processor time, MiB of memory\n%-14s", "")
-	for _, e := range engines {
-		fmt.Fprintf(w, "%21s", e.Name)
-	}
-	fmt.Fprintln(w)
+	fmt.Fprint(w, "\n\nmedians: s of wall time, s of processor time, MiB of memory\n")
+	var head []string
 	for i := range r.Results {
-		r.Results[i].printMedians(w, engines)
+		one := &r.Results[i]
+		measured := one.measured(engines)
+		if len(measured) > 0 && !slices.Equal(measured, head) { // whoever does other work stands under other names
+			head = measured
+			fmt.Fprintf(w, "%-14s", "")
+			for _, name := range head {
+				fmt.Fprintf(w, "%21s", name)
+			}
+			fmt.Fprintln(w)
+		}
+		one.printMedians(w, measured)
 	}
 	first := engines[0].Name
 	fmt.Fprintf(w, "\n%s's part of a peer's (below 1: less) [interval]\n", first)
@@ -194,7 +201,17 @@ func wrap(s string, width int) string {
 	return b.String()
 }
 
-func (r *Result) printMedians(w io.Writer, engines []Engine) {
+// measured are the names of the engines that have medians.
+func (r *Result) measured(engines []Engine) (names []string) {
+	for _, e := range engines {
+		if _, ok := r.Medians[e.Name]; ok {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
+func (r *Result) printMedians(w io.Writer, measured []string) {
 	fmt.Fprintf(w, "%-14s", r.Name)
 	switch {
 	case r.NotYet != "":
@@ -202,12 +219,22 @@ func (r *Result) printMedians(w io.Writer, engines []Engine) {
 	case r.Differs != "":
 		fmt.Fprint(w, "  results differ")
 	default:
-		for _, e := range engines {
-			m := r.Medians[e.Name]
+		for _, name := range measured {
+			m := r.Medians[name]
 			fmt.Fprintf(w, "%8s%7s%6.0f", short(m.Wall), short(m.CPU), m.Peak)
 		}
 	}
 	fmt.Fprintln(w)
+	for _, name := range measured {
+		for _, p := range r.Medians[name].Apart {
+			fmt.Fprintf(w, "%-14s%8s%7s  left out of %s: %s\n", "", short(p.Wall), short(p.CPU), name, p.Name)
+		}
+	}
+	for _, name := range measured {
+		if s, ok := r.Scores[name]; ok {
+			fmt.Fprintf(w, "%-14s%8.4f  score of %s\n", "", s, name)
+		}
+	}
 }
 
 // short is a number of seconds in at most five places.

@@ -121,7 +121,7 @@ func dagFiles(t *testing.T, dir string) (out []string) {
 			}
 		}
 	}
-	for _, f := range []string{"flights/flight_delay.yaml", "adult/income.yaml", "california/house_value.yaml"} {
+	for _, f := range []string{"flights/flight_delay.yaml", "adult/income.yaml", "california/house_value.yaml", "arrivals/late_arrival.yaml"} {
 		b, err := os.ReadFile(rig.Example(f))
 		if err != nil {
 			t.Fatal(err)

@@ -35,12 +35,14 @@ type example struct {
 	data       map[string]string // parameter -> file, beside the DAG file
 	set        map[string]string // of the short runs
 	rows       int               // of each file, of the short runs
+	out        string            // the parameter that names the file of predictions; "" for none
 }
 
 var examples = []example{
-	{"flights", "flights/flight_delay.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "12", "min_auc": "0"}, 20000},
-	{"adult", "adult/income.yaml", map[string]string{"train": "adult_train.parquet", "test": "adult_test.parquet"}, map[string]string{"trees": "8"}, 12000},
-	{"california", "california/house_value.yaml", map[string]string{"path": "housing.parquet"}, map[string]string{"trees": "8"}, 12000},
+	{"flights", "flights/flight_delay.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "12", "min_auc": "0"}, 20000, ""},
+	{"adult", "adult/income.yaml", map[string]string{"train": "adult_train.parquet", "test": "adult_test.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
+	{"california", "california/house_value.yaml", map[string]string{"path": "housing.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
+	{"arrivals", "arrivals/late_arrival.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "10"}, 12000, "out"},
 }
 
 const folder = "../../examples"
@@ -98,6 +100,10 @@ func digest(t *testing.T, ex example, data, set map[string]string, cfg engine.Co
 	all := map[string]string{}
 	maps.Copy(all, data)
 	maps.Copy(all, set)
+	scored := filepath.Join(t.TempDir(), "scored.parquet")
+	if ex.out != "" {
+		all[ex.out] = scored
+	}
 	p, l := dags.Load(dags.LoadOptions{Files: []string{filepath.Join(folder, ex.file)}, Set: all})
 	if l.Failed() {
 		t.Fatal(l.Err())
@@ -126,6 +132,13 @@ func digest(t *testing.T, ex example, data, set map[string]string, cfg engine.Co
 			}
 			fmt.Fprintf(&b, " slices %d %x", len(m.Slices), h.Sum(nil)[:4])
 		}
+	}
+	if ex.out != "" {
+		text, err := os.ReadFile(scored)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, " predictions %x", sha256.Sum256(text))
 	}
 	return b.String()
 }

@@ -53,6 +53,7 @@ type flags struct {
 	check   bool
 	save    bool
 	scaling bool
+	make    string
 }
 
 func parse() *flags {
@@ -65,13 +66,14 @@ func parse() *flags {
 	flag.Int64Var(&f.rows, "rows", 3e6, "rows of the data")
 	flag.IntVar(&f.rounds, "rounds", 7, "rounds; fewer than six give no interval of 95 %")
 	flag.StringVar(&f.only, "only", "", "regular expression of the queries' names")
-	flag.StringVar(&f.peers, "peers", "duckdb,polars", "whom to compare with")
+	flag.StringVar(&f.peers, "peers", "duckdb,polars,xgboost", "whom to compare with")
 	flag.IntVar(&f.random, "random", 6, "how many random queries")
 	flag.StringVar(&f.seed, "seed", "", "of the random queries, in hex digits; the commit's first eight by default")
 	flag.StringVar(&f.source, "source", "", "the real flights; by default flights-3m.parquet in $HEADRACE_DATA or data")
 	flag.StringVar(&f.results, "results", "testing/bench/results", "folder of results")
 	flag.BoolVar(&f.check, "check", false, "fail where a ratio is worse than the reference's")
 	flag.BoolVar(&f.save, "save", false, "make this run the reference of this class of machine")
+	flag.StringVar(&f.make, "make", "", "make the data as this file, and measure nothing")
 	flag.BoolVar(&f.scaling, "scaling", false, "compare processor time at 3 and 30 million rows instead")
 	flag.Parse()
 	if f.source == "" {
@@ -94,6 +96,13 @@ func run(ctx context.Context, f *flags) error {
 			return err
 		}
 		*p = abs
+	}
+	if f.make != "" {
+		m, err := f.data(ctx, f.rows)
+		if err != nil {
+			return err
+		}
+		return os.Rename(m.Path, f.make)
 	}
 	engines, err := bench.Pick(f.peers)
 	if err != nil {
@@ -126,7 +135,8 @@ func (f *flags) queries(out io.Writer) ([]bench.Query, error) {
 	}
 	var some []bench.Query
 	for _, q := range all {
-		if wanted.MatchString(q.Name) {
+		large := q.RowsMax > 0 && (f.rows > q.RowsMax || f.scaling)
+		if wanted.MatchString(q.Name) && !(large && f.only == "") {
 			some = append(some, q)
 		}
 	}

@@ -46,8 +46,12 @@ func (f *flags) printScaling(c *bench.Competition, empty map[string]bench.Sample
 		fmt.Printf(" %s %.3f", name, empty[name].CPU)
 	}
 	fmt.Printf("\n%-14s", "")
+	var engines []bench.Engine
 	for _, e := range c.Engines {
-		fmt.Printf("%12s", e.Name)
+		if _, ok := empty[e.Name]; ok {
+			engines = append(engines, e)
+			fmt.Printf("%12s", e.Name)
+		}
 	}
 	fmt.Println()
 	for _, q := range c.Queries {
@@ -56,7 +60,7 @@ func (f *flags) printScaling(c *bench.Competition, empty map[string]bench.Sample
 			continue // the log has said why
 		}
 		fmt.Printf("%-14s", q.Name)
-		for _, e := range c.Engines {
+		for _, e := range engines {
 			none := empty[e.Name].CPU
 			if base := a[e.Name].CPU - none; base < none/10 {
 				fmt.Printf("%12s", "-") // starting takes it all: there is nothing to grow
