@@ -29,7 +29,7 @@ func choose(c *batch.Ctx, b batch.Batch, keep []uint64) batch.Batch {
 
 // inOrder puts batches of rows of a node behind one another in canonical order, each column in one piece. Of no rows the columns
 // have their types all the same: who reads them looks at those. The parts are used up: a column is let go when it is in its place.
-func inOrder(parts []batch.Batch, n *plan.Node, cols []string) (batch.Batch, error) {
+func (x *Exec) inOrder(parts []batch.Batch, n *plan.Node, cols []string) (batch.Batch, error) {
 	if len(parts) == 0 {
 		none := batch.Batch{Cols: make([]batch.Column, len(cols))}
 		for i, c := range cols {
@@ -47,14 +47,18 @@ func inOrder(parts []batch.Batch, n *plan.Node, cols []string) (batch.Batch, err
 		return all, err
 	}
 	all.Cols = make([]batch.Column, len(cols))
-	pieces := make([]batch.Column, len(parts))
-	for j := range cols {
+	err = x.parallel(context.Background(), len(cols), nil, func(_, j int) (err error) {
+		pieces := make([]batch.Column, len(parts))
 		for i := range parts {
 			pieces[i], parts[i].Cols[j] = parts[i].Cols[j], batch.Column{}
 		}
 		if all.Cols[j], err = batch.Concat(nil, pieces); err != nil {
-			return all, &operators.ErrData{Err: fmt.Errorf("column %q: %w", cols[j], err)}
+			return &operators.ErrData{Err: fmt.Errorf("column %q: %w", cols[j], err)}
 		}
+		return nil
+	})
+	if err != nil {
+		return all, err
 	}
 	sorted := true
 	for i := 1; i < all.N && sorted; i++ {
@@ -93,7 +97,7 @@ func (x *Exec) collect(ctx context.Context, n *plan.Node, cols []string, st Stag
 	if err := x.scan(ctx, Base(n), []want{{n, cols, s}}, st, nil); err != nil {
 		return batch.Batch{}, err
 	}
-	b, err := inOrder(slices.Concat(parts...), n, cols)
+	b, err := x.inOrder(slices.Concat(parts...), n, cols)
 	return b, inStep(n, err)
 }
 
@@ -182,7 +186,7 @@ func (x *Exec) Head(ctx context.Context, n *plan.Node, cols []string, limit int)
 	if err != nil {
 		return batch.Batch{}, err
 	}
-	return inOrder(parts, n, cols)
+	return x.inOrder(parts, n, cols)
 }
 
 // give sends the rows of a node in canonical order to take, until that says that it is enough. A batch lives until take returns.

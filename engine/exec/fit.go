@@ -303,12 +303,12 @@ func (x *Exec) end(ctx context.Context, f *fitting, st Stage) (err error) {
 		}
 		fitted = f.fit.Fitted()
 	} else {
-		train, err := gathered(f.train, f.n)
+		train, err := x.gathered(f.train, f.n)
 		f.train = nil
 		if err != nil {
 			return err
 		}
-		valid, err := gathered(f.valid, f.n)
+		valid, err := x.gathered(f.valid, f.n)
 		f.valid = nil
 		if err != nil {
 			return err
@@ -325,8 +325,8 @@ func (x *Exec) end(ctx context.Context, f *fitting, st Stage) (err error) {
 	return nil
 }
 
-func gathered(parts [][]batch.Batch, n *plan.Node) (operators.Table, error) {
-	b, err := inOrder(slices.Concat(parts...), n.In[n.Out.Reads.Input], n.Out.Reads.Cols)
+func (x *Exec) gathered(parts [][]batch.Batch, n *plan.Node) (operators.Table, error) {
+	b, err := x.inOrder(slices.Concat(parts...), n.In[n.Out.Reads.Input], n.Out.Reads.Cols)
 	return operators.Table{N: b.N, Cols: b.Cols}, err
 }
 

@@ -95,7 +95,7 @@ func (x *Exec) relateWhole(ctx context.Context, n *plan.Node, r rel.Node, in []r
 		if renumbers(r) { // what is left alone comes behind
 			both.ID = batch.IDs{}
 		} else if both.N > 0 {
-			if both, err = inOrder([]batch.Batch{both}, n.In[0], whole[0].Cols); err != nil {
+			if both, err = x.inOrder([]batch.Batch{both}, n.In[0], whole[0].Cols); err != nil {
 				return nil, err
 			}
 		}
@@ -116,7 +116,7 @@ func (x *Exec) gather(ctx context.Context, from rows, n *plan.Node) (batch.Batch
 	if err != nil {
 		return batch.Batch{}, err
 	}
-	return inOrder(slices.Concat(parts...), n, from.names())
+	return x.inOrder(slices.Concat(parts...), n, from.names())
 }
 
 // keep makes a table of rows in canonical order.

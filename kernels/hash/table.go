@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math"
 	"slices"
+
+	"github.com/headrace/headrace/kernels/radix"
 )
 
 // Table gives byte keys the codes 0, 1, 2, … in the order of their first insertion.
@@ -181,12 +183,17 @@ func (t *TableU64) InsertAll(codes []int32, keys []uint64, valid []uint64) {
 
 // Sorted lists the codes by rising key.
 func (t *TableU64) Sorted() []int32 {
-	return sorted(t.Len(), func(a, b int32) int {
-		if t.keys[a] < t.keys[b] {
-			return -1
-		}
-		return 1 // equal codes alone have equal keys
-	})
+	n := t.Len()
+	codes := make([]uint32, n)
+	for i := range codes {
+		codes[i] = uint32(i)
+	}
+	radix.Sort(slices.Clone(t.keys), codes, make([]uint64, n), make([]uint32, n))
+	out := make([]int32, n)
+	for i, c := range codes {
+		out[i] = int32(c)
+	}
+	return out
 }
 
 func (t *TableU64) probe(key uint64) (at uint64, code int32) {
