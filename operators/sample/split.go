@@ -14,7 +14,6 @@ import (
 	"github.com/headrace/headrace/operators/internal/counts"
 	"github.com/headrace/headrace/operators/internal/exprs"
 	"github.com/headrace/headrace/operators/internal/fits"
-	"github.com/headrace/headrace/operators/param"
 	"github.com/headrace/headrace/operators/program"
 )
 
@@ -139,7 +138,7 @@ func (p *Split) Check(s operators.Site) (operators.Output, diag.List) {
 	if p.Gap > 0 {
 		o.Keep = keepCol
 		if len(cols) == 1 {
-			if _, err := units(p.Gap, cols[0].Type); err != nil {
+			if _, err := checks.Units(p.Gap, cols[0].Type); err != nil {
 				l.Add(diag.New(diag.OptionConflict, diag.Option("gap"), "column %q: %v", p.Column, err))
 			}
 		}
@@ -287,7 +286,7 @@ func (p *Split) ordered(f operators.Field, cuts [2]*int64) program.Graph {
 	var e exprs.Expr
 	boolean, x := batch.T(batch.Bool), e.Col(f.Name, f.Type)
 	keep := e.Bool(true)
-	gap, _ := units(p.Gap, f.Type)
+	gap, _ := checks.Units(p.Gap, f.Type)
 	most := int64(math.MaxInt64)
 	if f.Type.Width() == 4 {
 		most = math.MaxInt32
@@ -304,24 +303,6 @@ func (p *Split) ordered(f operators.Field, cuts [2]*int64) program.Graph {
 		keep = e.Op("and", boolean, keep, outside)
 	}
 	return g.Beside(e.Graph(keepCol))
-}
-
-// units gives a duration in the units of a column of dates or timestamps.
-func units(d time.Duration, t batch.Type) (int64, error) {
-	unit := 24 * time.Hour
-	switch t.Kind {
-	case batch.Unknown:
-		return 0, nil
-	case batch.Timestamp:
-		unit = time.Duration(int64(time.Second) / t.Unit.PerSecond())
-	case batch.Date:
-	default:
-		return 0, fmt.Errorf("a gap needs a date or a timestamp, not %s", t)
-	}
-	if d%unit != 0 {
-		return 0, fmt.Errorf("%s is no whole number of what %s counts", param.FormatDuration(d), t)
-	}
-	return int64(d / unit), nil
 }
 
 // timeAcc counts the values of the time column: the cuts are exact ranks of all rows.

@@ -2,12 +2,16 @@
 package checks
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/operators/param"
 )
 
 // Columns expands a selection that must select something.
@@ -62,4 +66,22 @@ func Name(name string, at diag.At) diag.List {
 // made and nothing more is said.
 func Known(fields []operators.Field) bool {
 	return !slices.ContainsFunc(fields, func(f operators.Field) bool { return f.Type.Kind == 0 })
+}
+
+// Units gives a duration in the units of a column of dates or timestamps; 0 where its type is not known.
+func Units(d time.Duration, t batch.Type) (int64, error) {
+	unit := 24 * time.Hour
+	switch t.Kind {
+	case batch.Unknown:
+		return 0, nil
+	case batch.Timestamp:
+		unit = time.Duration(int64(time.Second) / t.Unit.PerSecond())
+	case batch.Date:
+	default:
+		return 0, fmt.Errorf("a duration needs a date or a timestamp, not %s", t)
+	}
+	if d%unit != 0 {
+		return 0, fmt.Errorf("%s is no whole number of what %s counts", param.FormatDuration(d), t)
+	}
+	return int64(d / unit), nil
 }
