@@ -71,12 +71,65 @@ func (On) ParamSchema() map[string]any {
 		map[string]any{"type": "object", "additionalProperties": s, "minProperties": 1}}}
 }
 
-// at is where pair i stands.
-func (o *On) at(i int) diag.At {
+// at is where pair i of an option stands.
+func (o *On) at(option string, i int) diag.At {
 	if o.named {
-		return diag.Option("on", o.Left[i])
+		return diag.Option(option, o.Left[i])
 	}
-	return diag.Option("on", strconv.Itoa(i))
+	return diag.Option(option, strconv.Itoa(i))
+}
+
+// find finds the columns of an option in both tables.
+func (o *On) find(s operators.Site, option string) (left, right []operators.Field, l diag.List) {
+	keyable := func(t batch.Type) bool { return t.Kind == batch.Unknown || counts.Takes(t) }
+	for i := range o.Left {
+		at := o.at(option, i)
+		leftAt := at
+		leftAt.Key = o.named
+		a, bad := s.In[0].Want(o.Left[i], leftAt)
+		b, worse := s.In[1].Want(o.Right[i], at)
+		for k := range worse {
+			worse[k].Message += " in the right table"
+		}
+		l.Add(append(bad, worse...)...)
+		left, right = append(left, a), append(right, b)
+		switch {
+		case len(bad)+len(worse) > 0:
+		case !keyable(a.Type) || !keyable(b.Type):
+			l.Add(diag.New(diag.ColumnType, at, "columns %q and %q are %s and %s, by which nothing can be joined", a.Name, b.Name, a.Type, b.Type))
+		case !joinable(a.Type, b.Type):
+			l.Add(diag.New(diag.ColumnType, at, "column %q is %s, and %q in the right table is %s", a.Name, a.Type, b.Name, b.Type).
+				WithHelp("clean.cast makes them one"))
+		}
+	}
+	return left, right, l
+}
+
+// along are the columns of the right table that a selection takes along: one of those that are paired only where it is named.
+func along(right operators.Schema, c operators.Columns, paired []string) (take []operators.Field, l diag.List) {
+	all, l := c.Select(right, "columns")
+	for _, f := range all {
+		if !slices.Contains(paired, f.Name) || slices.Contains(c, f.Name) {
+			take = append(take, f)
+		}
+	}
+	take, bad := checks.Types(take, c, "columns", "which cannot be taken along", "leave %q out", func(f operators.Field) bool { return counts.Takes(f.Type) })
+	return take, append(l, bad...)
+}
+
+// renamed gives columns that come along their names below; the left table must have none of them.
+func renamed(take []operators.Field, c operators.Columns, left operators.Schema, name func(operators.Field) string) (out []operators.Field, l diag.List) {
+	for _, f := range take {
+		at := checks.At(c, "columns", f.Name)
+		f.Name = name(f)
+		l.Add(checks.Name(f.Name, at)...)
+		if left.Has(f.Name) {
+			l.Add(diag.New(diag.ColumnTwice, at, "both tables have a column %q", f.Name).
+				WithHelp("prefix or suffix name it otherwise; columns leaves it out"))
+		}
+		out = append(out, f)
+	}
+	return out, l
 }
 
 func init() {
@@ -144,42 +197,15 @@ type sides struct {
 }
 
 func (j *Join) sides(s operators.Site) (x sides, l diag.List) {
-	keyable := func(t batch.Type) bool { return t.Kind == batch.Unknown || counts.Takes(t) }
-	for i := range j.On.Left {
-		at := j.On.at(i)
-		leftAt := at
-		leftAt.Key = j.On.named
-		a, bad := s.In[0].Want(j.On.Left[i], leftAt)
-		b, worse := s.In[1].Want(j.On.Right[i], at)
-		for k := range worse {
-			worse[k].Message += " in the right table"
-		}
-		l.Add(append(bad, worse...)...)
-		x.left, x.right = append(x.left, a), append(x.right, b)
-		switch {
-		case len(bad)+len(worse) > 0:
-		case !keyable(a.Type) || !keyable(b.Type):
-			l.Add(diag.New(diag.ColumnType, at, "columns %q and %q are %s and %s, by which nothing can be joined", a.Name, b.Name, a.Type, b.Type))
-		case !joinable(a.Type, b.Type):
-			l.Add(diag.New(diag.ColumnType, at, "column %q is %s, and %q in the right table is %s", a.Name, a.Type, b.Name, b.Type).
-				WithHelp("clean.cast makes them one"))
-		}
-	}
+	x.left, x.right, l = j.On.find(s, "on")
 	if j.filters() {
 		if len(j.Columns) > 0 && !slices.Equal(j.Columns, operators.Columns{"all()"}) {
 			l.Add(diag.New(diag.OptionConflict, diag.Option("columns"), "how: %s takes no column along", j.How).WithHelp("leave columns out"))
 		}
 		return x, l
 	}
-	take, bad := j.Columns.Select(s.In[1], "columns")
-	l.Add(bad...)
-	for _, f := range take {
-		// a column of on comes along only where it is named: on the left it is there already
-		if !slices.Contains(j.On.Right, f.Name) || slices.Contains(j.Columns, f.Name) {
-			x.take = append(x.take, f)
-		}
-	}
-	x.take, bad = checks.Types(x.take, j.Columns, "columns", "which cannot be taken along", "leave %q out", func(f operators.Field) bool { return counts.Takes(f.Type) })
+	var bad diag.List
+	x.take, bad = along(s.In[1], j.Columns, j.On.Right)
 	return x, append(l, bad...)
 }
 
@@ -215,15 +241,10 @@ func (j *Join) Check(s operators.Site) (operators.Output, diag.List) {
 			}
 		}
 	}
-	for _, f := range x.take {
-		at := checks.At(j.Columns, "columns", f.Name)
-		name := j.made(f)
-		l.Add(checks.Name(name, at)...)
-		if s.In[0].Has(name) {
-			l.Add(diag.New(diag.ColumnTwice, at, "both tables have a column %q", name).
-				WithHelp("prefix or suffix name it otherwise; columns leaves it out"))
-		}
-		f.Name, f.Nullable = name, f.Nullable || j.How == "left"
+	take, bad := renamed(x.take, j.Columns, s.In[0], j.made)
+	l.Add(bad...)
+	for _, f := range take {
+		f.Nullable = f.Nullable || j.How == "left"
 		o.Made = append(o.Made, operators.Made{Field: f, Apply: operators.FieldNames(x.left)})
 	}
 	return o, l

@@ -6,7 +6,6 @@ import (
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
-	"github.com/headrace/headrace/operators/internal/checks"
 	"github.com/headrace/headrace/operators/rel"
 )
 
@@ -105,7 +104,7 @@ func (m *Merge) sides(s operators.Site) (sides, diag.List) {
 	for i := range x.left {
 		a, b := x.left[i], x.right[i]
 		if a.Type != b.Type && a.Type.Kind != batch.Unknown && b.Type.Kind != batch.Unknown && joinable(a.Type, b.Type) {
-			l.Add(diag.New(diag.ColumnType, m.On.at(i), "column %q is %s, and %q in the right table is %s: they become one column", a.Name, a.Type, b.Name, b.Type).
+			l.Add(diag.New(diag.ColumnType, m.On.at("on", i), "column %q is %s, and %q in the right table is %s: they become one column", a.Name, a.Type, b.Name, b.Type).
 				WithHelp("clean.cast makes them one type"))
 		}
 	}
@@ -132,18 +131,13 @@ func (m *Merge) Check(s operators.Site) (operators.Output, diag.List) {
 		}
 	}
 	keys := operators.FieldNames(x.left)
-	for _, f := range x.take {
-		at := checks.At(m.Columns, "columns", f.Name)
-		name := m.made(f)
-		l.Add(checks.Name(name, at)...)
-		if s.In[0].Has(name) {
-			l.Add(diag.New(diag.ColumnTwice, at, "both tables have a column %q", name).
-				WithHelp("prefix or suffix name it otherwise; columns leaves it out"))
+	take, bad := renamed(x.take, m.Columns, s.In[0], m.made)
+	l.Add(bad...)
+	for i, f := range take {
+		if from := x.take[i].Name; !slices.Contains(o.Needs[1], from) {
+			o.Needs[1] = append(o.Needs[1], from)
 		}
-		if !slices.Contains(o.Needs[1], f.Name) {
-			o.Needs[1] = append(o.Needs[1], f.Name)
-		}
-		f.Name, f.Nullable = name, f.Nullable || m.How == "left" || m.How == "full"
+		f.Nullable = f.Nullable || m.How == "left" || m.How == "full"
 		o.Made = append(o.Made, operators.Made{Field: f, Apply: keys})
 	}
 	return o, l
