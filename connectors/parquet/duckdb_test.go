@@ -1,12 +1,9 @@
 package parquet_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,49 +11,8 @@ import (
 
 	"github.com/headrace/headrace/connectors/parquet"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/testing/duckdb"
 )
-
-// duckdb answers queries with DuckDB, each value as text or nil, or skips where it is not installed (make peers).
-func duckdb(t *testing.T, queries ...string) [][][]*string {
-	t.Helper()
-	module, err := filepath.Abs("../../testing/peers/node_modules/@duckdb/node-api/lib/index.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	node, err := exec.LookPath("node")
-	if _, e := os.Stat(module); err != nil || e != nil {
-		t.Skip("DuckDB is not installed: make peers")
-	}
-	script := filepath.Join(t.TempDir(), "query.mjs")
-	text := fmt.Sprintf(`import {DuckDBInstance} from %q
-const c = await (await DuckDBInstance.create(":memory:")).connect()
-await c.run("set timezone = 'UTC'")
-const all = []
-for (const q of JSON.parse(process.argv[2])) {
-	const rows = (await c.runAndReadAll(q)).getRows()
-	all.push(rows.map(r => r.map(v => v === null ? null : String(v))))
-}
-console.log(JSON.stringify(all))
-`, module)
-	if err := os.WriteFile(script, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	arg, err := json.Marshal(queries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(node, script, string(arg))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var got [][][]*string
-	if err := json.Unmarshal(out, &got); err != nil {
-		t.Fatal(err)
-	}
-	return got
-}
 
 // duckText is the expression that gives a column's values as text to compare, and duckCanon the same of ours.
 func duckText(t batch.Type, name string) string {
@@ -155,7 +111,7 @@ func TestWriteForDuckDB(t *testing.T) {
 		writeOptions(t, o, s, []batch.Batch{all})
 		queries = append(queries, fmt.Sprintf("select %s from '%s'", strings.Join(exprs, ", "), filepath.ToSlash(o.Path)))
 	}
-	got := duckdb(t, queries...)
+	got := duckdb.Query(t, queries...)
 	for k, codec := range codecs {
 		if len(got[k]) != n {
 			t.Fatalf("%s: %d rows", codec, len(got[k]))
@@ -190,7 +146,7 @@ func TestWriteFilteredByDuckDB(t *testing.T) {
 		queries = append(queries, fmt.Sprintf("select count(*) from '%s' where %s", path, where),
 			fmt.Sprintf("with t as materialized (from '%s') select sum(case when %s then 1 else 0 end) from t", path, where))
 	}
-	got := duckdb(t, queries...)
+	got := duckdb.Query(t, queries...)
 	for i := 0; i < len(got); i += 2 {
 		if a, b := *got[i][0][0], *got[i+1][0][0]; a != b || a == "0" || a == "50000" {
 			t.Errorf("%s: %s rows, %s without statistics", queries[i], a, b)
