@@ -63,7 +63,7 @@ func (s *sorting) merge(anew bool) (*merging, error) {
 func (m *merging) plain(j int) (err error) {
 	m.texts[j] = make([]*texts, len(m.s.makers))
 	for _, r := range m.s.runs {
-		if r.coded[j] && m.texts[j][r.w] == nil {
+		if j < len(r.coded) && r.coded[j] && m.texts[j][r.w] == nil {
 			if m.texts[j][r.w], err = m.s.makers[r.w].plainTexts(j); err != nil {
 				return err
 			}

@@ -71,6 +71,28 @@ func (o *ordering) order(by []rel.Key, cols []batch.Column, n int, ids *batch.ID
 	return asIndex(o.perm[:n])
 }
 
+// lasts are, of the rows that were ordered, those behind which none is with equal keys. perm, which is used up, is their order.
+func (o *ordering) lasts(perm []int32) []int32 {
+	n := 0
+	for i, r := range perm {
+		if i+1 == len(perm) || !o.equal(r, perm[i+1]) {
+			perm[n] = r
+			n++
+		}
+	}
+	return perm[:n]
+}
+
+// equal says whether two of the rows that were ordered last have equal keys.
+func (o *ordering) equal(a, b int32) bool {
+	for _, p := range o.packs {
+		if p[a] != p[b] {
+			return false
+		}
+	}
+	return o.open == len(o.by) || o.compare(uint32(a), uint32(b)) == 0
+}
+
 // asIndex is row numbers as indexes: they are below 2^31.
 func asIndex(rows []uint32) []int32 {
 	if len(rows) == 0 {

@@ -53,6 +53,7 @@ type sorting struct {
 // run is rows in their order.
 type run struct {
 	w      int // whose codes they are
+	second bool
 	n      int
 	coded  []bool      // columns that are Int32 codes of the worker
 	rows   batch.Batch // in memory
@@ -72,26 +73,48 @@ func (x *Exec) sort(ctx context.Context, from rows, by []rel.Key) (*Table, error
 
 // runs is the first pass: the columns names of all rows in sorted runs.
 func (x *Exec) runs(ctx context.Context, from rows, names []string, by []rel.Key, anew bool) (*merging, error) {
-	s := &sorting{x: x, by: by, names: names, types: from.types(names), makers: make([]*runMaker, x.opt.Workers)}
-	s.bytes = x.opt.Memory.Share(4*x.opt.Workers, runBytesLeast, 32<<20)
+	s := x.sorting(by, names, from.types(names))
 	for _, k := range by {
 		s.at = append(s.at, slices.Index(names, k.Column))
 	}
-	for w := range s.makers {
-		s.makers[w] = &runMaker{s: s, w: w}
+	if err := s.take(ctx, from, names, runMaker{}, nil); err != nil {
+		return nil, err
 	}
-	err := from.each(ctx, names, func(w int, _ *batch.Ctx, b batch.Batch) error { return s.makers[w].add(&b) })
+	return s.merge(anew)
+}
+
+func (x *Exec) sorting(by []rel.Key, names []string, types []batch.Type) *sorting {
+	return &sorting{x: x, by: by, names: names, types: types, bytes: x.opt.Memory.Share(4*x.opt.Workers, runBytesLeast, 32<<20)}
+}
+
+// take sorts the columns names of rows into runs, which are made as like is. Where as is not nil it makes the sort's columns of them.
+func (s *sorting) take(ctx context.Context, from rows, names []string, like runMaker, as func(c *batch.Ctx, b batch.Batch) batch.Batch) error {
+	first := len(s.makers)
+	for w := range s.x.opt.Workers {
+		m := like
+		m.s, m.w = s, first+w
+		s.makers = append(s.makers, &m)
+	}
+	makers := s.makers[first:]
+	err := from.each(ctx, names, func(w int, c *batch.Ctx, b batch.Batch) error {
+		if as != nil {
+			b = as(c, b)
+		}
+		if b.N == 0 {
+			return nil
+		}
+		return makers[w].add(&b)
+	})
 	if err == nil {
-		err = x.parallel(ctx, len(s.makers), nil, func(_, w int) error { return s.makers[w].seal() })
+		err = s.x.parallel(ctx, len(makers), nil, func(_, w int) error { return makers[w].seal() })
+	}
+	for _, m := range makers {
+		m.done()
 	}
 	if err != nil {
 		s.free()
-		return nil, err
 	}
-	for _, m := range s.makers {
-		m.done()
-	}
-	return s.merge(anew)
+	return err
 }
 
 // free lets go of the runs.
@@ -109,6 +132,9 @@ func (s *sorting) free() {
 type runMaker struct {
 	s      *sorting
 	w      int
+	width  int  // how many of the sort's columns its rows have; 0: all
+	second bool // its rows are of a join's right side
+	lasts  bool // of rows with equal keys the last alone is kept
 	cols   []pasting
 	ids    pastingIDs
 	words  []words // of text columns
@@ -180,8 +206,10 @@ func ascending(id *batch.IDs, n int) bool {
 }
 
 func (m *runMaker) begin() {
-	m.cols, m.words = make([]pasting, len(m.s.types)), make([]words, len(m.s.types))
-	m.ranked = make([][]int32, len(m.s.types))
+	if m.width == 0 {
+		m.width = len(m.s.types)
+	}
+	m.cols, m.words, m.ranked = make([]pasting, m.width), make([]words, m.width), make([][]int32, m.width)
 	m.reset()
 	if m.s.x.opt.Memory.Try(m.s.bytes) { // where there is no room, the sort has this much all the same
 		m.held = m.s.bytes
@@ -196,7 +224,7 @@ func (m *runMaker) done() {
 func (m *runMaker) coded(j int) bool { return m.s.types[j].Text() && !m.words[j].plain }
 
 func (m *runMaker) reset() {
-	for j, t := range m.s.types {
+	for j, t := range m.s.types[:m.width] {
 		if m.coded(j) {
 			t = batch.T(batch.Int32)
 		}
@@ -252,7 +280,7 @@ func (m *runMaker) seal() error {
 	}
 	s := m.s
 	b := m.ids.rows()
-	r := &run{w: m.w, n: b.N, coded: make([]bool, len(m.cols))}
+	r := &run{w: m.w, second: m.second, coded: make([]bool, len(m.cols))}
 	for j := range m.cols {
 		b.Cols = append(b.Cols, m.cols[j].column())
 		r.coded[j] = m.coded(j)
@@ -268,6 +296,10 @@ func (m *runMaker) seal() error {
 		ids = nil
 	}
 	perm := m.order.order(s.by, keys, b.N, ids)
+	if m.lasts {
+		perm = m.order.lasts(perm)
+	}
+	r.n = len(perm)
 	var err error
 	if size := b.Bytes(); s.x.opt.Memory.Try(size) {
 		r.step, r.rows = 512, b.Take(nil, perm)
@@ -276,7 +308,7 @@ func (m *runMaker) seal() error {
 		err = m.spill(r, &b, perm)
 	}
 	var heads []int32
-	for i := 0; i < b.N; i += r.step {
+	for i := 0; i < r.n; i += r.step {
 		heads = append(heads, perm[i])
 	}
 	first := b
@@ -320,9 +352,9 @@ func (m *runMaker) spill(r *run, b *batch.Batch, perm []int32) error {
 	}
 	r.step = rowsOf(sortBlock, b.Bytes(), b.N)
 	defer m.block.Reset()
-	for lo := 0; lo < b.N; lo += r.step {
+	for lo := 0; lo < r.n; lo += r.step {
 		m.block.Reset()
-		rows := b.Take(&m.block, perm[lo:min(b.N, lo+r.step)])
+		rows := b.Take(&m.block, perm[lo:min(r.n, lo+r.step)])
 		blk, err := f.Write(&rows)
 		if err != nil {
 			return err
@@ -354,7 +386,7 @@ func (s *sorting) dictionary(j int) (dict *batch.Column, to [][]int32, err error
 	to = make([][]int32, len(s.makers))
 	size := 0
 	for w, m := range s.makers {
-		if m.words == nil {
+		if j >= len(m.words) {
 			continue
 		}
 		d := &m.words[j]

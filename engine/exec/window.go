@@ -30,14 +30,32 @@ func (x *Exec) window(ctx context.Context, from rows, w rel.Window) (*Table, err
 			cols = append(cols, c)
 		}
 	}
-	b := x.build(slices.Concat(cols, made.Cols), false)
+	return x.lay(ctx, from, cols, made)
+}
+
+// hitCol is a column of a table that is laid beside rows: where it is false they go.
+const hitCol = "@hit"
+
+// lay makes the table of rows, with the columns cols, and the columns of a table of as many rows beside them.
+func (x *Exec) lay(ctx context.Context, from rows, cols []string, made *Table) (*Table, error) {
+	names := slices.Concat(cols, made.Cols)
+	hit := slices.Index(names, hitCol)
+	if hit >= 0 {
+		names = slices.Delete(names, hit, hit+1)
+	}
+	b := x.build(names, false)
 	side := newBeside(x, made)
-	err = from.inOrder(ctx, cols, func(r batch.Batch) error {
+	err := from.inOrder(ctx, cols, func(r batch.Batch) error {
 		more, err := side.next(r.N)
 		if err != nil {
 			return err
 		}
 		r.Cols = slices.Concat(r.Cols, more)
+		if hit >= 0 {
+			stays := r.Cols[hit]
+			r.Cols = slices.Delete(r.Cols, hit, hit+1)
+			r = pick(&side.out, r, stays.Bit)
+		}
 		return b.add(r, false)
 	})
 	if err != nil {
@@ -69,7 +87,7 @@ func (s *beside) next(n int) ([]batch.Column, error) {
 	for n > 0 {
 		if s.used == s.rows.N {
 			if s.block == len(s.t.blocks) {
-				return nil, errors.New("internal error: a window has fewer rows than there are")
+				return nil, errors.New("internal error: there are more rows than columns beside them")
 			}
 			for i := range parts { // what they hold lies in c
 				parts[i] = parts[i].Clone()
