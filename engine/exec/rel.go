@@ -61,6 +61,12 @@ func (x *Exec) relate(ctx context.Context, n *plan.Node, r rel.Node, in []rows) 
 			if ok && also {
 				return x.hashJoin(ctx, r, in[l.I], in[q.I])
 			}
+		case rel.AsOf:
+			l, ok := r.L.(rel.In)
+			q, also := r.R.(rel.In)
+			if ok && also {
+				return x.asOf(ctx, r, in[l.I], in[q.I])
+			}
 		}
 	}
 	return x.relateWhole(ctx, n, r, in)
@@ -143,6 +149,8 @@ func renumbers(r rel.Node) bool {
 		return false
 	case rel.Distinct:
 		return renumbers(r.From)
+	case rel.AsOf:
+		return renumbers(r.L)
 	}
 	return true
 }
@@ -183,6 +191,16 @@ func relate(r rel.Node, in []frame) (frame, error) {
 			return q, err
 		}
 		return joinRows(l, q, r)
+	case rel.AsOf:
+		l, err := relate(r.L, in)
+		if err != nil {
+			return l, err
+		}
+		q, err := relate(r.R, in)
+		if err != nil {
+			return q, err
+		}
+		return asOfWhole(l, q, r), nil
 	case rel.Aggregate:
 		t, err := relate(r.From, in)
 		if err != nil {
@@ -448,6 +466,88 @@ func joinRows(l, r frame, j rel.Join) (frame, error) {
 		}
 	}
 	return out, err
+}
+
+// asOfWhole looks at every right row with a left row's keys.
+func asOfWhole(l, r frame, n rel.AsOf) frame {
+	var h hash.Table
+	rows := [][]int32{}
+	var key []byte
+	var null bool
+	times, by := r.column(n.RTime), r.columns(n.RBy)
+	for i := range r.Rows.N {
+		if key, null = appendKeys(key[:0], by, i); null || !isTime(times, i) {
+			continue
+		}
+		g := int(h.Insert(key))
+		if g == len(rows) {
+			rows = append(rows, nil)
+		}
+		rows[g] = append(rows[g], int32(i))
+	}
+	li, ri := []int32{}, []int32{}
+	lefts, by := l.column(n.LTime), l.columns(n.LBy)
+	for i := range l.Rows.N {
+		at := int32(-1)
+		if key, null = appendKeys(key[:0], by, i); !null && isTime(lefts, i) {
+			if g := h.Find(key); g >= 0 {
+				at = nearestTime(lefts, i, times, rows[g], n)
+			}
+		}
+		if at >= 0 || !n.Inner {
+			li, ri = append(li, int32(i)), append(ri, at)
+		}
+	}
+	out := frame{l.Cols, l.Rows.Take(nil, li)}
+	for _, c := range slices.Sorted(maps.Keys(n.Take)) {
+		out.put(n.Take[c], r.column(c).Take(nil, ri))
+	}
+	return out
+}
+
+func isTime(c *batch.Column, i int) bool {
+	return !c.Null(i) && (!c.Type.Float() || !math.IsNaN((*batch.Ctx)(nil).Floats(*c)[i]))
+}
+
+// nearestTime is the one of rows that an as-of join gives the left row i; rows are in the order of identities.
+func nearestTime(l *batch.Column, i int, r *batch.Column, rows []int32, n rel.AsOf) int32 {
+	if l.Type.Float() {
+		x, times := (*batch.Ctx)(nil).Floats(*l), (*batch.Ctx)(nil).Floats(*r)
+		far := func(a, b float64) bool { return n.Bounded && a != b && math.Abs(a-b) > n.Span }
+		return nearest(x[i], func(k int32) float64 { return times[k] }, rows, n, far, func(a, b, c float64) bool { return math.Abs(c-b) < math.Abs(a-b) })
+	}
+	times := integers(r)
+	between := func(a, b int64) uint64 { return uint64(max(a, b)) - uint64(min(a, b)) }
+	far := func(a, b int64) bool { return n.Bounded && between(a, b) > n.Ticks }
+	return nearest(integers(l)(i), func(k int32) int64 { return times(int(k)) }, rows, n, far, func(a, b, c int64) bool { return between(c, b) < between(a, b) })
+}
+
+// nearest is the row whose time is nearest to x; nearer says whether c is nearer to b than a is.
+func nearest[T int64 | float64](x T, time func(int32) T, rows []int32, n rel.AsOf, far func(a, b T) bool, nearer func(a, b, c T) bool) int32 {
+	before, after := int32(-1), int32(-1)
+	for _, k := range rows {
+		t := time(k)
+		if n.Strict && t == x {
+			continue
+		}
+		if t <= x && (before < 0 || t >= time(before)) {
+			before = k
+		}
+		if t >= x && (after < 0 || t <= time(after)) {
+			after = k
+		}
+	}
+	at := before
+	switch {
+	case n.Direction == rel.Forward:
+		at = after
+	case n.Direction == rel.Nearest && after >= 0 && (before < 0 || time(before) != x && nearer(time(before), x, time(after))):
+		at = after
+	}
+	if at >= 0 && far(time(at), x) {
+		return -1
+	}
+	return at
 }
 
 func (t *frame) put(name string, c batch.Column) {
