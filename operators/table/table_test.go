@@ -7,6 +7,7 @@ import (
 
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/internal/optest"
 	"github.com/headrace/headrace/operators/rel"
 	_ "github.com/headrace/headrace/operators/table"
@@ -47,6 +48,26 @@ func TestFindings(t *testing.T) {
 		{"table.merge", "{on: {x: n}, columns: n}", []string{left, right}, nil},
 		{"table.merge", "{on: {x: n}, columns: n, how: full}", []string{left, right}, []string{"E0301 on.x: "}},
 		{"table.merge", "{on: [z, d], columns: n}", []string{left, right}, []string{"E0212 on.0: ", `E0212 on.0: no column "z" in the right table`, "E0301 on.1: "}},
+		{"table.asof", "{}", []string{left, right}, []string{"E0207 time: "}},
+		{"table.asof", "{time: x}", []string{left}, []string{"E0210 : "}},
+		{"table.asof", "{time: {x: n}, by: k, columns: [d, n], suffix: _r}", []string{left, right}, nil},
+		{"table.asof", "{time: {x: n}, tolerance: 5, columns: [x]}", []string{left, right}, []string{`E0302 columns.0: both tables have a column "x"`}},
+		{"table.asof", "{time: [x, d], columns: n}", []string{left, right}, []string{"E0301 time.0: ", "E0301 time.1: ", "E0205 time: time is one column of each table, not 2"}},
+		{"table.asof", "{time: z, by: [y, v], columns: n}", []string{left, right},
+			[]string{"E0212 by.0: ", `E0212 by.0: no column "y" in the right table`, "E0301 by.1: ", "E0212 time.0: ", `E0212 time.0: no column "z" in the right table`}},
+		{"table.asof", "{time: k, columns: n}", []string{left, right}, []string{`E0301 time.0: column "k" is string, which is no time`}},
+		{"table.asof", "{time: {x: n}, by: {kk: k}, columns: [zz], direction: back}", []string{left, right}, []string{"E0208 direction: "}},
+		{"table.asof", "{time: {x: n}, by: {kk: k}, columns: [zz]}", []string{left, right}, []string{"E0212 by.kk!: ", "E0212 columns.0: "}},
+		{"table.asof", "{time: {x: n}, columns: n, tolerance: 2h}", []string{left, right}, []string{"E0205 tolerance: "}},
+		{"table.asof", "{time: {x: n}, columns: n, tolerance: -1}", []string{left, right}, []string{"E0206 tolerance: "}},
+		{"table.asof", "{time: {x: n}, columns: n, tolerance: 0, strict: true}", []string{left, right}, []string{"E0213 tolerance: "}},
+		{"table.asof", "{time: d, columns: k, suffix: _r, tolerance: 2d}", []string{left, "d date | k string"}, nil},
+		{"table.asof", "{time: d, columns: k, suffix: _r, tolerance: 1}", []string{left, "d date | k string"}, []string{"E0205 tolerance: "}},
+		{"table.asof", "{time: d, columns: k, suffix: _r, tolerance: 36h}", []string{left, "d date | k string"}, []string{"E0213 tolerance: 36h is no whole number of what date counts"}},
+		{"table.asof", "{time: d, columns: k, suffix: _r, tolerance: 0, strict: true}", []string{left, "d date | k string"}, []string{"E0213 tolerance: "}},
+		{"table.asof", "{time: f, tolerance: 1e-3, strict: true}", []string{"f float64", "f float32 | k string"}, nil},
+		{"table.asof", "{time: f, tolerance: nan}", []string{"f float64", "f float32 | k string"}, []string{"E0205 tolerance: "}},
+		{"table.asof", "{time: f, tolerance: -0.5}", []string{"f float64", "f float32 | k string"}, []string{"E0206 tolerance: "}},
 		{"table.zip", "{}", []string{left}, []string{"E0210 : "}},
 		{"table.zip", "{on: k}", []string{left, right}, []string{"E0204 on!: "}},
 		{"table.aggregate", "{by: k}", []string{left}, []string{"E0207 aggregates: "}},
@@ -124,6 +145,27 @@ func TestWindowTypes(t *testing.T) {
 	}
 	n := op.Narrow(site, []string{"e"}).(operators.Rel).Lower(site, []rel.Node{rel.In{}}).(rel.Window)
 	if len(n.Columns) != 1 || n.Columns[0].Of != "s, t" || n.Columns[0].K != 2 || len(n.By) != 1 || !n.Order[0].Descending {
+		t.Errorf("%+v", n)
+	}
+}
+
+func TestAsOfTypes(t *testing.T) {
+	op, _ := optest.Op("table.asof", "{time: {at: seen}, by: [g, h], how: inner, strict: true, direction: nearest, tolerance: 90s, columns: [v, seen, w], prefix: r_}")
+	site := optest.Site(operators.Task{}, optest.Parse(t, "g int32? | h bool | at timestamp[ms]? | x int64", "w vector[p] | g int64 | seen timestamp[ms]? | v float32? | h bool"))
+	if _, l := op.Check(site); len(l) != 1 || l[0].Code != diag.ColumnType {
+		t.Fatal(l)
+	}
+	site = optest.Site(operators.Task{}, optest.Parse(t, "g int32? | h bool | at timestamp[ms]? | x int64", "w string | g int64 | seen timestamp[ms]? | v float32? | h bool"))
+	o, l := op.Check(site)
+	if len(l) > 0 {
+		t.Fatal(l)
+	}
+	want := "[{{r_v float32 true []} [g h at]} {{r_seen timestamp[ms] true []} [g h at]} {{r_w string false []} [g h at]}]"
+	if got := fmt.Sprint(o.Made); got != want || fmt.Sprint(o.Needs, o.NotNull, o.Only) != "[[g h at] [g h seen v w]] [g at] [g h at x]" || o.Class != operators.Break {
+		t.Errorf("%s %v %v %v", got, o.Needs, o.NotNull, o.Only)
+	}
+	n := op.Narrow(site, []string{"r_seen", "x"}).(operators.Rel).Lower(site, []rel.Node{rel.In{}, rel.In{I: 1}}).(rel.AsOf)
+	if fmt.Sprintln(n.Take, n.LBy, n.RBy, n.LTime, n.RTime) != "map[seen:r_seen] [g h] [g h] at seen\n" || !n.Inner || !n.Strict || !n.Bounded || n.Ticks != 90000 || n.Direction != rel.Nearest {
 		t.Errorf("%+v", n)
 	}
 }

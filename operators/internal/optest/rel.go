@@ -35,6 +35,8 @@ func lower(t testing.TB, op operators.Rel, site operators.Site, o operators.Outp
 		return Table{Schema: below, Batch: from.Take(nil, unlike(from, n))}
 	case rel.Join:
 		return pairs(n, below, in[n.L.(rel.In).I], in[n.R.(rel.In).I])
+	case rel.AsOf:
+		return asOf(n, below, in[n.L.(rel.In).I], in[n.R.(rel.In).I])
 	case rel.Window:
 		return nearby(t, n, below, in[n.From.(rel.In).I])
 	default:
@@ -103,6 +105,62 @@ func paired(n rel.Join, name string, l, r Table, left, right []int32) batch.Colu
 		}
 	}
 	return both.Take(nil, idx)
+}
+
+// asOf compares every left row with every right one; the times of examples are exact as floats.
+func asOf(n rel.AsOf, below operators.Schema, l, r Table) Table {
+	x, y := (*batch.Ctx)(nil).Floats(l.Cols[l.Index(n.LTime)]), (*batch.Ctx)(nil).Floats(r.Cols[r.Index(n.RTime)])
+	most := math.Inf(1)
+	if n.Bounded {
+		most = max(float64(n.Ticks), n.Span)
+	}
+	matches := func(i, j int) bool {
+		d := y[j] - x[i]
+		if l.Cols[l.Index(n.LTime)].Null(i) || r.Cols[r.Index(n.RTime)].Null(j) || !(math.Abs(d) <= most) || n.Strict && d == 0 ||
+			n.Direction == rel.Backward && d > 0 || n.Direction == rel.Forward && d < 0 {
+			return false
+		}
+		for k := range n.LBy {
+			a, b := &l.Cols[l.Index(n.LBy[k])], &r.Cols[r.Index(n.RBy[k])]
+			if a.Null(i) || b.Null(j) || operators.FormatValue(a, i) != operators.FormatValue(b, j) {
+				return false
+			}
+		}
+		return true
+	}
+	var left, right []int32
+	for i := range l.N {
+		best := int32(-1)
+		for j := range r.N {
+			if !matches(i, j) {
+				continue
+			}
+			if best >= 0 {
+				d, least := y[j]-x[i], y[best]-x[i]
+				if math.Abs(d) > math.Abs(least) || math.Abs(d) == math.Abs(least) && d > least {
+					continue
+				}
+			}
+			best = int32(j)
+		}
+		if best >= 0 || !n.Inner {
+			left, right = append(left, int32(i)), append(right, best)
+		}
+	}
+	out := Table{Schema: below, Batch: l.Take(nil, left)}
+	out.Cols = nil
+	from := map[string]string{}
+	for c, to := range n.Take {
+		from[to] = c
+	}
+	for _, f := range below.Fields {
+		if c, ok := from[f.Name]; ok {
+			out.Cols = append(out.Cols, r.Cols[r.Index(c)].Take(nil, right))
+		} else {
+			out.Cols = append(out.Cols, l.Cols[l.Index(f.Name)].Take(nil, left))
+		}
+	}
+	return out
 }
 
 // unlike are the rows of a table that stand for those equal to them.
