@@ -24,7 +24,7 @@ BENCH_ARGS    = -rows $(BENCH_ROWS) -codec $(BENCH_CODEC) -only '$(BENCH_ONLY)' 
 
 GOLANGCI_LINT := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-.PHONY: run build test race noasm bench bench-check bench-scaling microbench lint generate data peers torture fuzz clean help
+.PHONY: run build test race noasm bench bench-check bench-scaling microbench kernels-table lint generate data peers torture fuzz clean help
 
 run: build ## build and run the example pipeline (DAG=, RUN_ARGS=)
 	./$(BIN) run $(RUN_ARGS) $(DAG)
@@ -52,6 +52,9 @@ bench-scaling: build ## measure how processor time grows from 3 to 30 million ro
 
 microbench: ## run Go's benchmarks of single packages (BENCH=pattern, PACKAGES=)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem $(PACKAGES)
+
+kernels-table: ## print what the kernels take at each level, as kernels/README.md has it (PACKAGES=./kernels/…)
+	$(GO) run ./kernels/bench/table $(filter-out ./...,$(PACKAGES))
 
 lint: ## gofmt, go vet, golangci-lint
 	scripts/gofmt.sh

@@ -6,6 +6,8 @@
 // Lengths that do not match panic, they are never read or written past.
 package bits
 
+//go:generate go run -C ../_gen ./asm -group bits -out ../bits/zz_bits_amd64.s -stubs ../bits/zz_bits_amd64.go -pkg bits
+
 import "math/bits"
 
 // Words is the number of words of a bitmap of n bits.
@@ -202,11 +204,14 @@ func ToBools(dst []bool, src []uint64) {
 }
 
 // ToIndex writes the indexes of the set bits into dst in rising order and returns their number; dst has at least Count(src)
-// elements.
-func ToIndex(dst []int32, src []uint64) int {
+// elements, of which the ones past that may be overwritten.
+func ToIndex(dst []int32, src []uint64) int { return toIndex(dst, src) }
+
+// toIndexGo is the reference; from is the index of the first bit.
+func toIndexGo(dst []int32, src []uint64, from int) int {
 	n := 0
 	for j, w := range src {
-		base := int32(j * 64)
+		base := int32(from + j*64)
 		if w == ^uint64(0) {
 			d := dst[n : n+64]
 			for i := range d {
@@ -238,7 +243,11 @@ func FromIndex(dst []uint64, index []int32, n int) {
 // Take is the loop for i < len(index) { dst[i] = src[index[i]] }; dst has Words(len(index)) words, and is not src. A
 // negative index, which stands for no row, gives false.
 func Take(dst, src []uint64, index []int32) {
-	dst = dst[:Words(len(index))]
+	take(dst[:Words(len(index))], src, index)
+}
+
+// takeGo is the reference.
+func takeGo(dst, src []uint64, index []int32) {
 	for j := range dst {
 		part := index[j*64 : min(len(index), j*64+64)]
 		var w uint64
@@ -253,8 +262,10 @@ func Take(dst, src []uint64, index []int32) {
 
 // Filter packs the bits of src where keep is set, in order, and returns their number. dst has at least Words(Count(keep))
 // words, of which the ones past that are left alone; src and keep have one length. dst may be src.
-func Filter(dst, src, keep []uint64) int {
-	src = src[:len(keep)]
+func Filter(dst, src, keep []uint64) int { return filter(dst, src[:len(keep)], keep) }
+
+// filterGo is the reference.
+func filterGo(dst, src, keep []uint64) int {
 	n := 0
 	var acc uint64 // the bits that do not fill a word yet
 	for i, k := range keep {

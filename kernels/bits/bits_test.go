@@ -1,9 +1,14 @@
 package bits
 
 import (
+	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/headrace/headrace/kernels/bench"
+	"github.com/headrace/headrace/kernels/cpu"
 )
 
 // lengths are the ends of a word and around them.
@@ -147,38 +152,104 @@ func TestSliceAndPaste(t *testing.T) {
 	}
 }
 
-func TestTakeAndFilter(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 1))
-	for _, n := range lengths {
-		for kind := range 4 {
-			v, keep := random(r, n, 0), random(r, n, kind)
-			var want []bool
-			for i, k := range keep {
-				if k {
-					want = append(want, v[i])
+// TestLevels is the variants test of what has assembly: every level, length, density and lane, dst exact and longer.
+func TestLevels(t *testing.T) {
+	for _, l := range cpu.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			r := rand.New(rand.NewPCG(3, 1))
+			for _, n := range lengths {
+				for kind := range 4 {
+					v, keep := random(r, n, 0), random(r, n, kind)
+					checkFilter(t, v, keep)
+					checkIndex(t, keep)
+					for _, rows := range []int{0, 1, 63, 64, 65, 127, 128, 129, r.IntN(1000)} {
+						checkTake(t, v, rows, r)
+					}
 				}
 			}
-			dst := guarded(t, len(want))
-			if got := Filter(dst, pack(v), pack(keep)); got != len(want) {
-				t.Fatalf("Filter: %d, want %d", got, len(want))
+			for lane := range 256 { // every lane alone, and all but it
+				one, but := make([]bool, 256), random(r, 256, 2)
+				one[lane], but[lane] = true, false
+				for _, keep := range [][]bool{one, but} {
+					checkFilter(t, random(r, 256, 0), keep)
+					checkIndex(t, keep)
+				}
 			}
-			same(t, "Filter", dst, want)
-			own := pack(v)
-			Filter(own, own, pack(keep))
-			same(t, "Filter in place", own[:Words(len(want))], want)
+		})
+	}
+}
 
-			index := make([]int32, r.IntN(200))
-			want = make([]bool, len(index))
-			for i := range index {
-				if index[i] = int32(r.IntN(n+1)) - 1; index[i] >= 0 {
-					want[i] = v[index[i]]
-				}
-			}
-			dst = guarded(t, len(index))
-			Take(dst, pack(v), index)
-			same(t, "Take", dst, want)
+func checkFilter(t *testing.T, v, keep []bool) {
+	t.Helper()
+	var want []bool
+	for i, k := range keep {
+		if k {
+			want = append(want, v[i])
 		}
 	}
+	dst := guarded(t, len(want))
+	if got := Filter(dst, pack(v), pack(keep)); got != len(want) {
+		t.Fatalf("Filter: %d, want %d", got, len(want))
+	}
+	same(t, "Filter", dst, want)
+	long := guarded(t, len(want)+200)
+	Filter(long, pack(v), pack(keep))
+	same(t, "Filter into more", long[:Words(len(want))], want)
+	for _, w := range long[Words(len(want)):] {
+		if w != ^uint64(0) {
+			t.Fatal("Filter: a word past the kept ones was written")
+		}
+	}
+	own := pack(v)
+	Filter(own, own, pack(keep))
+	same(t, "Filter in place", own[:Words(len(want))], want)
+}
+
+func checkIndex(t *testing.T, set []bool) {
+	t.Helper()
+	var want []int32
+	for i, k := range set {
+		if k {
+			want = append(want, int32(i))
+		}
+	}
+	const poison = -7
+	for _, more := range []int{0, 1, 15, 16, 63, 64, 200} {
+		buf := slices.Repeat([]int32{poison}, len(want)+more+80)
+		dst := buf[1 : 1+len(want)+more]
+		if n := ToIndex(dst, pack(set)); n != len(want) || !slices.Equal(dst[:n], want) {
+			t.Fatalf("ToIndex: %v, want %v", dst, want)
+		}
+		if buf[0] != poison || slices.Max(buf[1+len(dst):]) != poison || slices.Min(buf[1+len(dst):]) != poison {
+			t.Fatalf("ToIndex: written outside dst of %d", len(dst))
+		}
+	}
+}
+
+func checkTake(t *testing.T, v []bool, rows int, r *rand.Rand) {
+	t.Helper()
+	index, want := make([]int32, rows), make([]bool, rows)
+	for i := range index {
+		if index[i] = int32(r.IntN(len(v)+1)) - 1; index[i] >= 0 {
+			want[i] = v[index[i]]
+		} else if r.IntN(2) == 0 {
+			index[i] = math.MinInt32
+		}
+	}
+	dst := guarded(t, rows)
+	Take(dst, pack(v), index)
+	same(t, "Take", dst, want)
+	if rows == 0 {
+		return
+	}
+	index[r.IntN(rows)] = int32(64 * Words(len(v)))
+	defer func() {
+		if recover() == nil {
+			t.Fatal("Take: a row past the end did not panic")
+		}
+	}()
+	Take(dst, pack(v), index)
 }
 
 func TestMismatchPanics(t *testing.T) {
@@ -199,28 +270,35 @@ func TestMismatchPanics(t *testing.T) {
 	}
 }
 
+var sink int
+
 func BenchmarkBits(b *testing.B) {
-	const n = 1 << 16
+	const n = 1 << 14
 	r := rand.New(rand.NewPCG(1, 1))
-	v, keep := pack(random(r, n, 0)), pack(random(r, n, 0))
-	index, dst := make([]int32, n), make([]uint64, Words(n))
-	per := func(b *testing.B) { b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row") }
-	b.Run("toIndex", func(b *testing.B) {
-		for b.Loop() {
-			ToIndex(index, keep)
+	v, half, few := pack(random(r, n, 0)), pack(random(r, n, 0)), pack(random(r, n, 1))
+	index, dst, at := make([]int32, n), make([]uint64, Words(n)), make([]int32, n)
+	for i := range at {
+		at[i] = int32(r.IntN(n))
+	}
+	for _, c := range []struct {
+		name    string
+		touched int
+		f       func()
+	}{
+		{"toIndex/half", n/8 + 2*n, func() { ToIndex(index, half) }},
+		{"toIndex/twentieth", n/8 + n/5, func() { ToIndex(index, few) }},
+		{"filter/half", n/4 + n/16, func() { Filter(dst, v, half) }},
+		{"filter/twentieth", n/4 + n/160, func() { Filter(dst, v, few) }},
+		{"take", 4*n + n/4, func() { Take(dst, v, at) }},
+		{"and", 3 * n / 8, func() { And(dst, v, half) }},
+		{"count", n / 8, func() { sink = Count(v) }},
+		{"slice", n / 4, func() { Slice(dst, v, 3, n-3) }},
+	} {
+		for _, l := range cpu.Levels() {
+			b.Run(fmt.Sprintf("%s/%v", c.name, l), func(b *testing.B) {
+				defer cpu.Lower(l)()
+				bench.Least(b, n, c.touched, c.f)
+			})
 		}
-		per(b)
-	})
-	b.Run("filter", func(b *testing.B) {
-		for b.Loop() {
-			Filter(dst, v, keep)
-		}
-		per(b)
-	})
-	b.Run("slice", func(b *testing.B) {
-		for b.Loop() {
-			Slice(dst, v, 3, n-3)
-		}
-		per(b)
-	})
+	}
 }

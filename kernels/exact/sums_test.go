@@ -246,9 +246,9 @@ func BenchmarkSums(b *testing.B) {
 		for i := range valid {
 			valid[i] = r.Uint64()
 		}
-		for _, l := range cpu.Levels() {
-			for name, bitmap := range map[string][]uint64{"all": nil, "half": valid} {
-				b.Run(fmt.Sprintf("groups=%d/%s/%v", groups, name, l), func(b *testing.B) {
+		for k, bitmap := range [][]uint64{nil, valid} {
+			for _, l := range cpu.Levels() {
+				b.Run(fmt.Sprintf("groups=%d/%s/%v", groups, []string{"all", "half"}[k], l), func(b *testing.B) {
 					defer cpu.Lower(l)()
 					var s Sums
 					s.Grow(groups)

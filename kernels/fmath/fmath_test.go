@@ -8,6 +8,8 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/headrace/headrace/kernels/bench"
 )
 
 // The references are series in 300 bits, written apart from the code that they judge.
@@ -388,11 +390,6 @@ func BenchmarkFmath(b *testing.B) {
 			}
 		}},
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				c.f(dst, xs)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(xs)), "ns/row")
-		})
+		b.Run(c.name, func(b *testing.B) { bench.Least(b, len(xs), 0, func() { c.f(dst, xs) }) })
 	}
 }

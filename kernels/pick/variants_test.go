@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/headrace/headrace/kernels/bench"
+	"github.com/headrace/headrace/kernels/bits"
 	"github.com/headrace/headrace/kernels/cpu"
 )
 
@@ -270,22 +271,17 @@ func BenchmarkPick(b *testing.B) {
 	for i := range xs {
 		xs[i], index[i] = r.NormFloat64(), int32(r.IntN(n))
 	}
-	run := func(name string, f func()) {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				f()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/row")
-		})
-	}
 	for _, c := range []struct {
 		name string
 		kind int
 	}{{"half", 0}, {"twentieth", 2}, {"runs", 3}} {
 		keep := bitmap(r, n, c.kind)
+		kept := bits.Count(keep)
 		for _, l := range cpu.Levels() {
 			restore := cpu.Lower(l)
-			run(fmt.Sprintf("filter/%s/%v", c.name, l), func() { FilterF64(dst, xs, keep) })
+			b.Run(fmt.Sprintf("filter/%s/%v", c.name, l), func(b *testing.B) {
+				bench.Least(b, n, n/8+8*n+8*kept, func() { FilterF64(dst, xs, keep) })
+			})
 			restore()
 		}
 	}

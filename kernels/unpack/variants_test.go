@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/headrace/headrace/kernels/bench"
 	"github.com/headrace/headrace/kernels/cpu"
 )
 
@@ -151,10 +152,7 @@ func BenchmarkSpread(b *testing.B) {
 			b.Run(fmt.Sprintf("8 bytes, %d%% null/%s", nulls, l), func(b *testing.B) {
 				defer cpu.Lower(l)()
 				v := make([]float64, n)
-				for b.Loop() {
-					Spread(v, k, bits, 0)
-				}
-				b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/n, "ns/row")
+				bench.Least(b, n, n/8+8*k+8*n, func() { Spread(v, k, bits, 0) })
 			})
 		}
 	}
@@ -165,10 +163,7 @@ func BenchmarkMax(b *testing.B) {
 	for _, l := range cpu.Levels() {
 		b.Run(l.String(), func(b *testing.B) {
 			defer cpu.Lower(l)()
-			for b.Loop() {
-				Max(v)
-			}
-			b.ReportMetric(b.Elapsed().Seconds()*1e9/float64(b.N)/2048, "ns/row")
+			bench.Least(b, len(v), 4*len(v), func() { Max(v) })
 		})
 	}
 }

@@ -26,6 +26,8 @@ func main() {
 		pick()
 	case "reduce":
 		reduce()
+	case "bits":
+		bitmaps()
 	case "unpack":
 		unpack()
 	case "compares":
