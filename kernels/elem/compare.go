@@ -3,6 +3,7 @@ package elem
 //go:generate go run -C ../_gen ./asm -group elem -out ../elem/zz_compare_amd64.s -stubs ../elem/zz_compare_amd64.go -pkg elem
 //go:generate go run -C ../_gen ./asm -group arithmetic -out ../elem/zz_arithmetic_amd64.s -stubs ../elem/zz_arithmetic_amd64.go -pkg elem
 //go:generate go run -C ../_gen ./asm -group compares -out ../elem/zz_compares_amd64.s -stubs ../elem/zz_compares_amd64.go -pkg elem
+//go:generate go run -C ../_gen ./asm -group maps -out ../elem/zz_maps_amd64.s -stubs ../elem/zz_maps_amd64.go -pkg elem
 
 // Op is a comparison.
 type Op uint8

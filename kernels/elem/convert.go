@@ -7,8 +7,24 @@ import "math"
 // has functions of its own, as Go leaves to the processor what comes of values that do not fit.
 func Convert[D, S Number](dst []D, src []S) {
 	src = src[:len(dst)]
-	for i, x := range src {
-		dst[i] = D(x)
+	done := 0
+	switch d := any(dst).(type) {
+	case []float64:
+		switch s := any(src).(type) {
+		case []int64:
+			done = i64ToF64(d, s)
+		case []int32:
+			done = i32ToF64(d, s)
+		case []float32:
+			done = f32ToF64(d, s)
+		}
+	case []int64:
+		if s, ok := any(src).([]int32); ok {
+			done = i32ToI64(d, s)
+		}
+	}
+	for i, x := range src[done:] {
+		dst[done+i] = D(x)
 	}
 }
 

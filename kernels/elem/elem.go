@@ -5,7 +5,10 @@
 // 754's, and each operation is rounded by itself, so that no compiler fuses two of them.
 package elem
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Float is the float columns' elements.
 type Float interface{ ~float32 | ~float64 }
@@ -69,6 +72,15 @@ func mulGo[T Float](dst, a, b []T) {
 // Div is the loop for i { dst[i] = a[i] / b[i] }; by zero it gives infinities or NaN.
 func Div[T Float](dst, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		divF64(d, any(a).([]float64), any(b).([]float64))
+		return
+	}
+	divGo(dst, a, b)
+}
+
+// divGo is the reference.
+func divGo[T Float](dst, a, b []T) {
 	for i := range dst {
 		dst[i] = a[i] / b[i]
 	}
@@ -149,6 +161,15 @@ func Abs[T Float](dst, a []T) {
 // Floor is the loop for i { dst[i] = the largest whole number <= a[i] }; zeros, infinities and NaN stay.
 func Floor[T Float](dst, a []T) {
 	a = a[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		floorF64(d, any(a).([]float64))
+		return
+	}
+	floorGo(dst, a)
+}
+
+// floorGo is the reference.
+func floorGo[T Float](dst, a []T) {
 	for i, x := range a {
 		dst[i] = T(math.Floor(float64(x)))
 	}
@@ -157,6 +178,15 @@ func Floor[T Float](dst, a []T) {
 // Ceil is the loop for i { dst[i] = the least whole number >= a[i] }; zeros, infinities and NaN stay.
 func Ceil[T Float](dst, a []T) {
 	a = a[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		ceilF64(d, any(a).([]float64))
+		return
+	}
+	ceilGo(dst, a)
+}
+
+// ceilGo is the reference.
+func ceilGo[T Float](dst, a []T) {
 	for i, x := range a {
 		dst[i] = T(math.Ceil(float64(x)))
 	}
@@ -165,6 +195,15 @@ func Ceil[T Float](dst, a []T) {
 // Trunc is the loop for i { dst[i] = a[i] without its fraction }; zeros, infinities and NaN stay.
 func Trunc[T Float](dst, a []T) {
 	a = a[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		truncF64(d, any(a).([]float64))
+		return
+	}
+	truncGo(dst, a)
+}
+
+// truncGo is the reference.
+func truncGo[T Float](dst, a []T) {
 	for i, x := range a {
 		dst[i] = T(math.Trunc(float64(x)))
 	}
@@ -173,6 +212,15 @@ func Trunc[T Float](dst, a []T) {
 // Round is the loop for i { dst[i] = the nearest whole number to a[i] }, halves away from zero, as SQL's ROUND has it.
 func Round[T Float](dst, a []T) {
 	a = a[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		roundF64(d, any(a).([]float64))
+		return
+	}
+	roundGo(dst, a)
+}
+
+// roundGo is the reference.
+func roundGo[T Float](dst, a []T) {
 	for i, x := range a {
 		dst[i] = T(math.Round(float64(x)))
 	}
@@ -181,6 +229,15 @@ func Round[T Float](dst, a []T) {
 // Sqrt is the loop for i { dst[i] = the square root of a[i], exactly rounded }; NaN below zero, -0 of -0.
 func Sqrt[T Float](dst, a []T) {
 	a = a[:len(dst)]
+	if d, ok := any(dst).([]float64); ok {
+		sqrtF64(d, any(a).([]float64))
+		return
+	}
+	sqrtGo(dst, a)
+}
+
+// sqrtGo is the reference.
+func sqrtGo[T Float](dst, a []T) {
 	for i, x := range a {
 		dst[i] = T(math.Sqrt(float64(x)))
 	}
@@ -237,6 +294,23 @@ func Fill[T any](dst []T, v T) {
 func Select[T any](dst []T, cond []uint64, a, b []T) {
 	a, b = a[:len(dst)], b[:len(dst)]
 	cond = cond[:(len(dst)+63)/64]
+	switch d := any(dst).(type) {
+	case []float64:
+		select8(words(d), cond, words(any(a).([]float64)), words(any(b).([]float64)))
+	case []int64:
+		select8(words(d), cond, words(any(a).([]int64)), words(any(b).([]int64)))
+	default:
+		selectGo(dst, cond, a, b)
+	}
+}
+
+// words sees the elements as words.
+func words[T float64 | int64](s []T) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
+}
+
+// selectGo is the reference.
+func selectGo[T any](dst []T, cond []uint64, a, b []T) {
 	for i := range dst {
 		v := b[i]
 		if cond[uint(i)>>6]>>(uint(i)&63)&1 != 0 {
@@ -256,5 +330,20 @@ func SelectScalar[T any](dst []T, cond []uint64, a []T, s T) {
 			v = a[i]
 		}
 		dst[i] = v
+	}
+}
+
+// OneNaN is the loop for i { if x[i] is NaN { x[i] = math.NaN() } }: which NaN an operation gives depends on the processor.
+func OneNaN(x []float64) {
+	for len(x) > 0 {
+		n := findNaN(x)
+		x = x[n:]
+		n = min(len(x), 32)
+		for i, v := range x[:n] {
+			if v != v {
+				x[i] = math.NaN()
+			}
+		}
+		x = x[n:]
 	}
 }

@@ -58,7 +58,12 @@ func subI64Go(dst, a, b []int64) int {
 
 // MulI64 is the loop for i { dst[i] = a[i] * b[i] }
 func MulI64(dst, a, b []int64) int {
-	a, b = a[:len(dst)], b[:len(dst)]
+	return mulI64(dst, a[:len(dst)], b[:len(dst)])
+}
+
+// mulI64Go is the reference.
+func mulI64Go(dst, a, b []int64) int {
+	b = b[:len(a)]
 	for i, x := range a {
 		p, ok := mul(x, b[i])
 		if !ok {

@@ -284,3 +284,175 @@ func subI64(dst, a, b []int64) int {
 	}
 	return -1
 }
+
+func divF64(dst, a, b []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		divAVX512(&dst[0], &a[0], &b[0], n)
+	default:
+		divAVX2(&dst[0], &a[0], &b[0], n)
+	}
+	divGo(dst[n:], a[n:], b[n:])
+}
+
+func floorF64(dst, a []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		floorAVX512(&dst[0], &a[0], n)
+	default:
+		floorAVX2(&dst[0], &a[0], n)
+	}
+	floorGo(dst[n:], a[n:])
+}
+
+func ceilF64(dst, a []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		ceilAVX512(&dst[0], &a[0], n)
+	default:
+		ceilAVX2(&dst[0], &a[0], n)
+	}
+	ceilGo(dst[n:], a[n:])
+}
+
+func truncF64(dst, a []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		truncAVX512(&dst[0], &a[0], n)
+	default:
+		truncAVX2(&dst[0], &a[0], n)
+	}
+	truncGo(dst[n:], a[n:])
+}
+
+func sqrtF64(dst, a []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		sqrtAVX512(&dst[0], &a[0], n)
+	default:
+		sqrtAVX2(&dst[0], &a[0], n)
+	}
+	sqrtGo(dst[n:], a[n:])
+}
+
+// The conversions return how many rows they did.
+
+func i64ToF64(dst []float64, src []int64) int {
+	n := len(dst) &^ 31
+	if n == 0 || cpu.Now() != cpu.AVX512 {
+		return 0
+	}
+	i64ToF64AVX512(&dst[0], &src[0], n)
+	return n
+}
+
+func i32ToF64(dst []float64, src []int32) int {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		return 0
+	case level == cpu.AVX512:
+		i32ToF64AVX512(&dst[0], &src[0], n)
+	default:
+		i32ToF64AVX2(&dst[0], &src[0], n)
+	}
+	return n
+}
+
+func f32ToF64(dst []float64, src []float32) int {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		return 0
+	case level == cpu.AVX512:
+		f32ToF64AVX512(&dst[0], &src[0], n)
+	default:
+		f32ToF64AVX2(&dst[0], &src[0], n)
+	}
+	return n
+}
+
+func i32ToI64(dst []int64, src []int32) int {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		return 0
+	case level == cpu.AVX512:
+		i32ToI64AVX512(&dst[0], &src[0], n)
+	default:
+		i32ToI64AVX2(&dst[0], &src[0], n)
+	}
+	return n
+}
+
+func select8(dst, cond, a, b []uint64) {
+	whole := len(dst) / 64
+	if whole == 0 || cpu.Now() != cpu.AVX512 {
+		selectGo(dst, cond, a, b)
+		return
+	}
+	select8AVX512(&dst[0], &cond[0], &a[0], &b[0], whole)
+	selectGo(dst[64*whole:], cond[whole:], a[64*whole:], b[64*whole:])
+}
+
+func mulI64(dst, a, b []int64) int {
+	done := 0
+	if cpu.Now() == cpu.AVX512 {
+		for len(dst)-done >= 16 {
+			done += mulI64AVX512(&dst[done], &a[done], &b[done], (len(dst)-done)&^15)
+			if len(dst)-done < 16 {
+				break
+			}
+			// One of these might not fit.
+			if i := mulI64Go(dst[done:done+16], a[done:done+16], b[done:done+16]); i >= 0 {
+				return done + i
+			}
+			done += 16
+		}
+	}
+	if i := mulI64Go(dst[done:], a[done:], b[done:]); i >= 0 {
+		return done + i
+	}
+	return -1
+}
+
+// findNaN is how many rows before the first block that has a NaN.
+func findNaN(x []float64) int {
+	n := len(x) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		return 0
+	case level == cpu.AVX512:
+		return findNaNAVX512(&x[0], n)
+	default:
+		return findNaNAVX2(&x[0], n)
+	}
+}
+
+func roundF64(dst, a []float64) {
+	n := len(dst) &^ 31
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX512:
+		roundAVX512(&dst[0], &a[0], n)
+	default:
+		roundAVX2(&dst[0], &a[0], n)
+	}
+	roundGo(dst[n:], a[n:])
+}

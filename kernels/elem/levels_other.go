@@ -23,3 +23,29 @@ func mulF64(dst, a, b []float64) { mulGo(dst, a, b) }
 func addI64(dst, a, b []int64) int { return addI64Go(dst, a, b) }
 
 func subI64(dst, a, b []int64) int { return subI64Go(dst, a, b) }
+
+func divF64(dst, a, b []float64) { divGo(dst, a, b) }
+
+func floorF64(dst, a []float64) { floorGo(dst, a) }
+
+func ceilF64(dst, a []float64) { ceilGo(dst, a) }
+
+func truncF64(dst, a []float64) { truncGo(dst, a) }
+
+func sqrtF64(dst, a []float64) { sqrtGo(dst, a) }
+
+func i64ToF64([]float64, []int64) int { return 0 }
+
+func i32ToF64([]float64, []int32) int { return 0 }
+
+func f32ToF64([]float64, []float32) int { return 0 }
+
+func i32ToI64([]int64, []int32) int { return 0 }
+
+func select8(dst, cond, a, b []uint64) { selectGo(dst, cond, a, b) }
+
+func mulI64(dst, a, b []int64) int { return mulI64Go(dst, a, b) }
+
+func findNaN([]float64) int { return 0 }
+
+func roundF64(dst, a []float64) { roundGo(dst, a) }

@@ -206,6 +206,7 @@ func TestArithmetic(t *testing.T) {
 						a[i], b[i] = r.Int64N(1<<62), r.Int64N(1<<62)
 					}
 					add, sub := slices.Clone(b), make([]int64, n)
+					checkMul(t, a, lane)
 					if lane >= 0 {
 						a[lane], b[lane], add[lane] = math.MinInt64, 1, -1
 					}
@@ -233,84 +234,125 @@ func TestArithmetic(t *testing.T) {
 	}
 }
 
+// checkMul multiplies a by factors that just fit, and at lane, unless it is -1, by one that does not.
+func checkMul(t *testing.T, a []int64, lane int) {
+	t.Helper()
+	b := make([]int64, len(a))
+	for i, x := range a {
+		b[i] = math.MaxInt64 / max(x, 1)
+		if i%3 == 0 { // far from the bound
+			b[i] = 1
+		}
+	}
+	if lane >= 0 {
+		a, b[lane] = slices.Clone(a), 3
+		a[lane] = math.MaxInt64/3 + 1
+	}
+	dst := slices.Clone(b)
+	if got := MulI64(dst, a, dst); got != lane {
+		t.Fatalf("MulI64 of %d rows: %d, want overflow at %d", len(a), got, lane)
+	}
+	if lane < 0 {
+		lane = len(a)
+	}
+	for i := range lane {
+		if dst[i] != a[i]*b[i] {
+			t.Fatalf("row %d: %d of %d and %d", i, dst[i], a[i], b[i])
+		}
+	}
+}
+
 func sameBits(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
 }
 
+// TestFloats is the variants test of maps of floats.
 func TestFloats(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	for _, n := range lengths {
-		a, b := make([]float64, n), make([]float64, n)
-		for i := range a {
-			a[i], b[i] = number(r), number(r)
-		}
-		s := number(r)
-		cond := make([]uint64, (n+63)/64)
-		for i := range cond {
-			cond[i] = r.Uint64()
-		}
-		for name, c := range map[string]struct {
-			f    func(dst []float64)
-			want func(x, y float64, i int) float64
-		}{
-			"Add":       {func(d []float64) { Add(d, a, b) }, func(x, y float64, _ int) float64 { return x + y }},
-			"Sub":       {func(d []float64) { Sub(d, a, b) }, func(x, y float64, _ int) float64 { return x - y }},
-			"Mul":       {func(d []float64) { Mul(d, a, b) }, func(x, y float64, _ int) float64 { return x * y }},
-			"Div":       {func(d []float64) { Div(d, a, b) }, func(x, y float64, _ int) float64 { return x / y }},
-			"AddScalar": {func(d []float64) { AddScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x + s }},
-			"SubScalar": {func(d []float64) { SubScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x - s }},
-			"ScalarSub": {func(d []float64) { ScalarSub(d, s, a) }, func(x, _ float64, _ int) float64 { return s - x }},
-			"MulScalar": {func(d []float64) { MulScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x * s }},
-			"DivScalar": {func(d []float64) { DivScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x / s }},
-			"ScalarDiv": {func(d []float64) { ScalarDiv(d, s, a) }, func(x, _ float64, _ int) float64 { return s / x }},
-			"Affine":    {func(d []float64) { Affine(d, a, s, 3) }, func(x, _ float64, _ int) float64 { v := x - s; return v * 3 }},
-			"Neg":       {func(d []float64) { Neg(d, a) }, func(x, _ float64, _ int) float64 { return -x }},
-			"Abs":       {func(d []float64) { Abs(d, a) }, func(x, _ float64, _ int) float64 { return math.Abs(x) }},
-			"Floor":     {func(d []float64) { Floor(d, a) }, func(x, _ float64, _ int) float64 { return math.Floor(x) }},
-			"Ceil":      {func(d []float64) { Ceil(d, a) }, func(x, _ float64, _ int) float64 { return math.Ceil(x) }},
-			"Trunc":     {func(d []float64) { Trunc(d, a) }, func(x, _ float64, _ int) float64 { return math.Trunc(x) }},
-			"Round":     {func(d []float64) { Round(d, a) }, func(x, _ float64, _ int) float64 { return math.Round(x) }},
-			"Sqrt":      {func(d []float64) { Sqrt(d, a) }, func(x, _ float64, _ int) float64 { return math.Sqrt(x) }},
-			"Min":       {func(d []float64) { Min(d, a, b) }, func(x, y float64, _ int) float64 { return math.Min(x, y) }},
-			"Max":       {func(d []float64) { Max(d, a, b) }, func(x, y float64, _ int) float64 { return math.Max(x, y) }},
-			"MinScalar": {func(d []float64) { MinScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return min(x, s) }},
-			"MaxScalar": {func(d []float64) { MaxScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return max(x, s) }},
-			"Clip": {func(d []float64) { Clip(d, a, -1, 1) }, func(x, _ float64, _ int) float64 {
-				switch {
-				case x < -1:
-					return -1
-				case x > 1:
-					return 1
+	for _, l := range cpu.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			for _, n := range lengths {
+				for offset := range 5 {
+					checkFloats(t, n, offset)
 				}
+			}
+		})
+	}
+}
+
+func checkFloats(t *testing.T, n, offset int) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(1, uint64(offset)))
+	a, b := make([]float64, offset+n)[offset:], make([]float64, n+1)[1:]
+	for i := range a {
+		a[i], b[i] = number(r), number(r)
+	}
+	s := number(r)
+	cond := make([]uint64, (n+63)/64)
+	for i := range cond {
+		cond[i] = r.Uint64()
+	}
+	for name, c := range map[string]struct {
+		f    func(dst []float64)
+		want func(x, y float64, i int) float64
+	}{
+		"Add":       {func(d []float64) { Add(d, a, b) }, func(x, y float64, _ int) float64 { return x + y }},
+		"Sub":       {func(d []float64) { Sub(d, a, b) }, func(x, y float64, _ int) float64 { return x - y }},
+		"Mul":       {func(d []float64) { Mul(d, a, b) }, func(x, y float64, _ int) float64 { return x * y }},
+		"Div":       {func(d []float64) { Div(d, a, b) }, func(x, y float64, _ int) float64 { return x / y }},
+		"AddScalar": {func(d []float64) { AddScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x + s }},
+		"SubScalar": {func(d []float64) { SubScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x - s }},
+		"ScalarSub": {func(d []float64) { ScalarSub(d, s, a) }, func(x, _ float64, _ int) float64 { return s - x }},
+		"MulScalar": {func(d []float64) { MulScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x * s }},
+		"DivScalar": {func(d []float64) { DivScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return x / s }},
+		"ScalarDiv": {func(d []float64) { ScalarDiv(d, s, a) }, func(x, _ float64, _ int) float64 { return s / x }},
+		"Affine":    {func(d []float64) { Affine(d, a, s, 3) }, func(x, _ float64, _ int) float64 { v := x - s; return v * 3 }},
+		"Neg":       {func(d []float64) { Neg(d, a) }, func(x, _ float64, _ int) float64 { return -x }},
+		"Abs":       {func(d []float64) { Abs(d, a) }, func(x, _ float64, _ int) float64 { return math.Abs(x) }},
+		"Floor":     {func(d []float64) { Floor(d, a) }, func(x, _ float64, _ int) float64 { return math.Floor(x) }},
+		"Ceil":      {func(d []float64) { Ceil(d, a) }, func(x, _ float64, _ int) float64 { return math.Ceil(x) }},
+		"Trunc":     {func(d []float64) { Trunc(d, a) }, func(x, _ float64, _ int) float64 { return math.Trunc(x) }},
+		"Round":     {func(d []float64) { Round(d, a) }, func(x, _ float64, _ int) float64 { return math.Round(x) }},
+		"Sqrt":      {func(d []float64) { Sqrt(d, a) }, func(x, _ float64, _ int) float64 { return math.Sqrt(x) }},
+		"Min":       {func(d []float64) { Min(d, a, b) }, func(x, y float64, _ int) float64 { return math.Min(x, y) }},
+		"Max":       {func(d []float64) { Max(d, a, b) }, func(x, y float64, _ int) float64 { return math.Max(x, y) }},
+		"MinScalar": {func(d []float64) { MinScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return min(x, s) }},
+		"MaxScalar": {func(d []float64) { MaxScalar(d, a, s) }, func(x, _ float64, _ int) float64 { return max(x, s) }},
+		"Clip": {func(d []float64) { Clip(d, a, -1, 1) }, func(x, _ float64, _ int) float64 {
+			switch {
+			case x < -1:
+				return -1
+			case x > 1:
+				return 1
+			}
+			return x
+		}},
+		"Fill": {func(d []float64) { Fill(d, s) }, func(_, _ float64, _ int) float64 { return s }},
+		"Select": {func(d []float64) { Select(d, cond, a, b) }, func(x, y float64, i int) float64 {
+			if cond[i/64]>>(i%64)&1 != 0 {
 				return x
-			}},
-			"Fill": {func(d []float64) { Fill(d, s) }, func(_, _ float64, _ int) float64 { return s }},
-			"Select": {func(d []float64) { Select(d, cond, a, b) }, func(x, y float64, i int) float64 {
-				if cond[i/64]>>(i%64)&1 != 0 {
-					return x
-				}
-				return y
-			}},
-			"SelectScalar": {func(d []float64) { SelectScalar(d, cond, a, s) }, func(x, _ float64, i int) float64 {
-				if cond[i/64]>>(i%64)&1 != 0 {
-					return x
-				}
-				return s
-			}},
-		} {
-			dst := make([]float64, n+1)
-			dst[n] = 77
-			c.f(dst[:n])
-			for i := range n {
-				// Min and Max of two NaN-free values and all else must agree in sign too
-				if want := c.want(a[i], b[i], i); !sameBits(dst[i], want) && !(name == "Min" || name == "Max") ||
-					(name == "Min" || name == "Max") && !propagates(name, a[i], b[i], dst[i], want) {
-					t.Errorf("%s(%v, %v; %v) = %v, want %v", name, a[i], b[i], s, dst[i], want)
-				}
 			}
-			if dst[n] != 77 {
-				t.Errorf("%s: written past the end", name)
+			return y
+		}},
+		"SelectScalar": {func(d []float64) { SelectScalar(d, cond, a, s) }, func(x, _ float64, i int) float64 {
+			if cond[i/64]>>(i%64)&1 != 0 {
+				return x
 			}
+			return s
+		}},
+	} {
+		buf, whole := wall(n, offset)
+		dst := unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(buf))), n)
+		c.f(dst)
+		for i := range n {
+			// Min and Max of two NaN-free values and all else must agree in sign too
+			if want := c.want(a[i], b[i], i); !sameBits(dst[i], want) && !(name == "Min" || name == "Max") ||
+				(name == "Min" || name == "Max") && !propagates(name, a[i], b[i], dst[i], want) {
+				t.Errorf("%s(%v, %v; %v) = %v, want %v", name, a[i], b[i], s, dst[i], want)
+			}
+		}
+		if !whole() {
+			t.Errorf("%s: written past the ends", name)
 		}
 	}
 }
@@ -383,6 +425,21 @@ func TestInts(t *testing.T) {
 }
 
 func TestConvert(t *testing.T) {
+	for _, l := range cpu.Levels() {
+		t.Run(l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			for _, n := range lengths {
+				for offset := range 5 {
+					convertType(t, n, offset, func(x float64) float64 { return x }, func(x int64) float64 { return float64(x) })
+					convertType(t, n, offset, func(x float64) float64 { return x }, func(x int32) float64 { return float64(x) })
+					convertType(t, n, offset, func(x float64) float64 { return x }, func(x float32) float64 { return float64(x) })
+					convertType(t, n, offset, func(x int64) float64 { return float64(x) }, func(x int32) float64 { return float64(x) })
+				}
+				checkOneNaN(t, n)
+				checkSelect(t, n)
+			}
+		})
+	}
 	wide := make([]float64, 3)
 	if Convert(wide, []int32{1, -2, math.MaxInt32}); !slices.Equal(wide, []float64{1, -2, math.MaxInt32}) {
 		t.Error(wide)
@@ -435,6 +492,78 @@ func TestConvert(t *testing.T) {
 	}
 }
 
+// convertType compares as floats, in which all results of the test are whole.
+func convertType[D, S Number](t *testing.T, n, offset int, see func(D) float64, want func(S) float64) {
+	t.Helper()
+	r := rand.New(rand.NewPCG(uint64(n), 1))
+	src, buf := make([]S, offset+n)[offset:], make([]D, n+9)
+	for i := range src {
+		src[i] = S(r.Int64N(1<<41) - 1<<40)
+	}
+	for i := range buf {
+		buf[i] = 77
+	}
+	dst := buf[1 : 1+n]
+	Convert(dst, src)
+	for i, x := range src {
+		if see(dst[i]) != want(x) {
+			t.Fatalf("%T of %v, row %d of %d: %v", dst[i], x, i, n, dst[i])
+		}
+	}
+	if buf[0] != 77 || buf[n+1] != 77 {
+		t.Fatalf("%T of %T: written past the ends", dst, src)
+	}
+}
+
+func checkOneNaN(t *testing.T, n int) {
+	t.Helper()
+	odd := math.Float64frombits(0xfff8000000000123)
+	for lane := -1; lane < n; lane++ { // -1: none
+		buf, whole := wall(n, 1)
+		xs := unsafe.Slice((*float64)(unsafe.Pointer(unsafe.SliceData(buf))), n)
+		for i := range xs {
+			xs[i] = float64(i)
+		}
+		if lane >= 0 {
+			xs[lane] = odd
+		}
+		OneNaN(xs)
+		for i, x := range xs {
+			if i == lane && math.Float64bits(x) != math.Float64bits(math.NaN()) || i != lane && x != float64(i) {
+				t.Fatalf("OneNaN, row %d of %d, NaN at %d: %x", i, n, lane, math.Float64bits(x))
+			}
+		}
+		if !whole() {
+			t.Fatal("OneNaN: written past the ends")
+		}
+	}
+}
+
+func checkSelect(t *testing.T, n int) {
+	t.Helper()
+	a, b, cond := make([]int64, n), make([]int64, n), make([]uint64, (n+63)/64)
+	for i := range a {
+		a[i], b[i] = int64(i), int64(-1-i)
+	}
+	for lane := -1; lane < n; lane++ {
+		clear(cond)
+		if lane >= 0 {
+			cond[lane/64] = 1 << (lane % 64)
+		}
+		buf, whole := wall(n, 1)
+		dst := unsafe.Slice((*int64)(unsafe.Pointer(unsafe.SliceData(buf))), n)
+		Select(dst, cond, a, b)
+		for i, x := range dst {
+			if i == lane && x != a[i] || i != lane && x != b[i] {
+				t.Fatalf("Select, row %d of %d, set %d: %d", i, n, lane, x)
+			}
+		}
+		if !whole() {
+			t.Fatal("Select: written past the ends")
+		}
+	}
+}
+
 func BenchmarkElem(b *testing.B) {
 	const n = 4096
 	r := rand.New(rand.NewPCG(1, 1))
@@ -462,6 +591,13 @@ func BenchmarkElem(b *testing.B) {
 		{"mul", 24 * n, func() { Mul(dst, xs, ys) }},
 		{"addI64", 24 * n, func() { AddI64(ds, is, js) }},
 		{"mulI64", 24 * n, func() { MulI64(ds, is, js) }},
+		{"div", 24 * n, func() { Div(dst, xs, ys) }},
+		{"floor", 16 * n, func() { Floor(dst, xs) }},
+		{"round", 16 * n, func() { Round(dst, xs) }},
+		{"sqrt", 16 * n, func() { Sqrt(dst, xs) }},
+		{"convertI64", 16 * n, func() { Convert(dst, is) }},
+		{"convertI32", 12 * n, func() { Convert(dst, is4) }},
+		{"oneNaN", 8 * n, func() { OneNaN(xs) }},
 		{"select", 24 * n, func() { Select(dst, bitmap, xs, ys) }},
 	} {
 		for _, l := range cpu.Levels() {

@@ -34,6 +34,8 @@ func main() {
 		compares()
 	case "arithmetic":
 		arithmetic()
+	case "maps":
+		maps()
 	case "take":
 		take()
 	case "groups":
