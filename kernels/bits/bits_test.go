@@ -277,8 +277,9 @@ func BenchmarkBits(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	v, half, few := pack(random(r, n, 0)), pack(random(r, n, 0)), pack(random(r, n, 1))
 	index, dst, at := make([]int32, n), make([]uint64, Words(n)), make([]int32, n)
+	low := make([]int32, n)
 	for i := range at {
-		at[i] = int32(r.IntN(n))
+		at[i], low[i] = int32(r.IntN(n)), int32(r.IntN(512))
 	}
 	for _, c := range []struct {
 		name    string
@@ -290,6 +291,7 @@ func BenchmarkBits(b *testing.B) {
 		{"filter/half", n/4 + n/16, func() { Filter(dst, v, half) }},
 		{"filter/twentieth", n/4 + n/160, func() { Filter(dst, v, few) }},
 		{"take", 4*n + n/4, func() { Take(dst, v, at) }},
+		{"take/512", 4*n + n/4, func() { Take(dst, v[:8], low) }},
 		{"and", 3 * n / 8, func() { And(dst, v, half) }},
 		{"count", n / 8, func() { sink = Count(v) }},
 		{"slice", n / 4, func() { Slice(dst, v, 3, n-3) }},

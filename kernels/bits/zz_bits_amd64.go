@@ -18,3 +18,8 @@ func filterBMI2(dst *uint64, src *uint64, keep *uint64, words int) (n int)
 //
 //go:noescape
 func takeAVX512(dst *uint64, src *uint64, size int, index *int32, words int) (done int)
+
+// takeSmallAVX512: words > 0 of dst; 0 < size <= 512, in bits. It stops before a word of which a row is past size.
+//
+//go:noescape
+func takeSmallAVX512(dst *uint64, src *[8]uint64, size int, index *int32, words int) (done int)

@@ -505,3 +505,80 @@ stop:
 	MOVQ DX, done+40(FP)
 	VZEROUPPER
 	RET
+
+// func takeSmallAVX512(dst *uint64, src *[8]uint64, size int, index *int32, words int) (done int)
+// Requires: AVX, AVX512F
+TEXT ·takeSmallAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         size+16(FP), DX
+	MOVQ         index+24(FP), BX
+	MOVQ         words+32(FP), SI
+	VMOVDQU64    (CX), Z0
+	VPBROADCASTD DX, Z1
+	MOVL         $0x00000001, CX
+	VPBROADCASTD CX, Z2
+	MOVL         $0x0000001f, CX
+	VPBROADCASTD CX, Z3
+	XORQ         CX, CX
+	VPXORQ       Z4, Z4, Z4
+
+loop:
+	VMOVDQU32 (BX), Z5
+	VPCMPD    $0x05, Z4, Z5, K1
+	VPCMPD    $0x01, Z1, Z5, K1, K2
+	KXORW     K1, K2, K2
+	KORTESTW  K2, K2
+	JNE       stop
+	VPANDD    Z3, Z5, Z6
+	VPSLLVD   Z6, Z2, Z6
+	VPSRLD    $0x05, Z5, Z5
+	VPERMD    Z0, Z5, Z5
+	VPTESTMD  Z6, Z5, K1, K1
+	VMOVDQU32 64(BX), Z5
+	VPCMPD    $0x05, Z4, Z5, K2
+	VPCMPD    $0x01, Z1, Z5, K2, K3
+	KXORW     K2, K3, K3
+	KORTESTW  K3, K3
+	JNE       stop
+	VPANDD    Z3, Z5, Z6
+	VPSLLVD   Z6, Z2, Z6
+	VPSRLD    $0x05, Z5, Z5
+	VPERMD    Z0, Z5, Z5
+	VPTESTMD  Z6, Z5, K2, K2
+	VMOVDQU32 128(BX), Z5
+	VPCMPD    $0x05, Z4, Z5, K3
+	VPCMPD    $0x01, Z1, Z5, K3, K4
+	KXORW     K3, K4, K4
+	KORTESTW  K4, K4
+	JNE       stop
+	VPANDD    Z3, Z5, Z6
+	VPSLLVD   Z6, Z2, Z6
+	VPSRLD    $0x05, Z5, Z5
+	VPERMD    Z0, Z5, Z5
+	VPTESTMD  Z6, Z5, K3, K3
+	VMOVDQU32 192(BX), Z5
+	VPCMPD    $0x05, Z4, Z5, K4
+	VPCMPD    $0x01, Z1, Z5, K4, K5
+	KXORW     K4, K5, K5
+	KORTESTW  K5, K5
+	JNE       stop
+	VPANDD    Z3, Z5, Z6
+	VPSLLVD   Z6, Z2, Z6
+	VPSRLD    $0x05, Z5, Z5
+	VPERMD    Z0, Z5, Z5
+	VPTESTMD  Z6, Z5, K4, K4
+	KMOVW     K1, (AX)
+	KMOVW     K2, 2(AX)
+	KMOVW     K3, 4(AX)
+	KMOVW     K4, 6(AX)
+	ADDQ      $0x08, AX
+	ADDQ      $0x00000100, BX
+	INCQ      CX
+	CMPQ      CX, SI
+	JNE       loop
+
+stop:
+	MOVQ CX, done+40(FP)
+	VZEROUPPER
+	RET

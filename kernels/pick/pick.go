@@ -7,6 +7,7 @@ package pick
 
 //go:generate go run -C ../_gen ./asm -group pick -out ../pick/zz_filter_amd64.s -stubs ../pick/zz_filter_amd64.go -pkg pick
 //go:generate go run -C ../_gen ./asm -group take -out ../pick/zz_take_amd64.s -stubs ../pick/zz_take_amd64.go -pkg pick
+//go:generate go run -C ../_gen ./asm -group filter4 -out ../pick/zz_filter4_amd64.s -stubs ../pick/zz_filter4_amd64.go -pkg pick
 
 import (
 	"math/bits"
@@ -27,7 +28,7 @@ func Filter[T Fixed](dst, src []T, keep []uint64) int {
 	case 2:
 		return filterGo(as[uint16](dst), as[uint16](src), keep)
 	case 4:
-		return filterGo(as[uint32](dst), as[uint32](src), keep)
+		return filter4(as[uint32](dst), as[uint32](src), keep)
 	}
 	return filter8(as[uint64](dst), as[uint64](src), keep)
 }

@@ -285,9 +285,14 @@ func BenchmarkPick(b *testing.B) {
 			restore()
 		}
 	}
-	narrow, from := make([]float32, n), make([]float32, n)
+	narrow, from, low, half := make([]float32, n), make([]float32, n), make([]int32, n), bitmap(r, n, 0)
+	for i := range low {
+		low[i] = int32(r.IntN(30))
+	}
 	for _, l := range cpu.Levels() {
 		restore := cpu.Lower(l)
+		b.Run(fmt.Sprint("take8 of 30/", l), func(b *testing.B) { bench.Least(b, n, 12*n, func() { Take(dst, xs[:30], low) }) })
+		b.Run(fmt.Sprint("filter4/half/", l), func(b *testing.B) { bench.Least(b, n, n/8+6*n, func() { Filter(narrow, from, half) }) })
 		b.Run(fmt.Sprint("take8/", l), func(b *testing.B) { bench.Least(b, n, 20*n, func() { Take(dst, xs, index) }) })
 		b.Run(fmt.Sprint("take4/", l), func(b *testing.B) { bench.Least(b, n, 12*n, func() { Take(narrow, from, index) }) })
 		restore()

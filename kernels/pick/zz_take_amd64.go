@@ -13,3 +13,8 @@ func take8AVX512(dst *uint64, src *uint64, size int, index *int32, n int) (done 
 //
 //go:noescape
 func take4AVX512(dst *uint32, src *uint32, size int, index *int32, n int) (done int)
+
+// takeSmall8AVX512: n > 0, a multiple of 16; 0 < size <= 32. It stops before 16 rows of which one is past size.
+//
+//go:noescape
+func takeSmall8AVX512(dst *uint64, src *[32]uint64, size int, index *int32, n int) (done int)

@@ -74,3 +74,59 @@ stop:
 	MOVQ DX, done+40(FP)
 	VZEROUPPER
 	RET
+
+// func takeSmall8AVX512(dst *uint64, src *[32]uint64, size int, index *int32, n int) (done int)
+// Requires: AVX, AVX512F
+TEXT ·takeSmall8AVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         size+16(FP), DX
+	MOVQ         index+24(FP), BX
+	MOVQ         n+32(FP), SI
+	VMOVDQU64    (CX), Z0
+	VMOVDQU64    64(CX), Z1
+	VMOVDQU64    128(CX), Z2
+	VMOVDQU64    192(CX), Z3
+	MOVQ         $0x0000000000000010, CX
+	VPBROADCASTQ CX, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPBROADCASTD DX, Z4
+	XORQ         CX, CX
+
+loop:
+	VMOVDQU64     (BX), Z7
+	VPCMPD        $0x05, Z6, Z7, K1
+	VPCMPD        $0x01, Z4, Z7, K1, K2
+	KXORW         K1, K2, K2
+	KORTESTW      K2, K2
+	JNE           stop
+	VPMOVSXDQ     Y7, Z8
+	VMOVDQA64     Z8, Z9
+	VMOVDQA64     Z8, Z10
+	VPERMI2Q      Z1, Z0, Z9
+	VPERMI2Q      Z3, Z2, Z10
+	VPTESTMQ      Z5, Z8, K2
+	VMOVDQA64     Z10, K2, Z9
+	VMOVDQU64.Z   Z9, K1, Z9
+	VMOVDQU64     Z9, (AX)
+	VEXTRACTI64X4 $0x01, Z7, Y7
+	KSHIFTRW      $0x08, K1, K2
+	VPMOVSXDQ     Y7, Z7
+	VMOVDQA64     Z7, Z8
+	VMOVDQA64     Z7, Z9
+	VPERMI2Q      Z1, Z0, Z8
+	VPERMI2Q      Z3, Z2, Z9
+	VPTESTMQ      Z5, Z7, K1
+	VMOVDQA64     Z9, K1, Z8
+	VMOVDQU64.Z   Z8, K2, Z8
+	VMOVDQU64     Z8, 64(AX)
+	ADDQ          $0x00000080, AX
+	ADDQ          $0x40, BX
+	ADDQ          $0x10, CX
+	CMPQ          CX, SI
+	JNE           loop
+
+stop:
+	MOVQ CX, done+40(FP)
+	VZEROUPPER
+	RET

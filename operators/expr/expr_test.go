@@ -549,7 +549,9 @@ func BenchmarkExpr(b *testing.B) {
 		cols[f.Name] = columnOf(r, f, rows, f.Name[0] == 'c')
 	}
 	for _, src := range []string{"i0 != nil and i0 < 1440", "i + i * i", "f * 2 + f0", "hour(tu)", "year(d)", "weekday(tu)", "s == \"SFO\"", "c0 == \"SFO\"", "lower(s)", "lower(c0)",
-		"f0 ?? 0", "exp(f)", "hour(in_zone(z, \"Europe/Berlin\"))", "b ? i : f", "try_int(s0)", "i in [1, 2, 3, 4]"} {
+		"f0 ?? 0", "exp(f)", "hour(in_zone(z, \"Europe/Berlin\"))", "b ? i : f", "try_int(s0)", "i in [1, 2, 3, 4]", "s in [\"SFO\", \"LAX\", \"ORD\"]", "s startsWith \"S\"",
+		"c0 == \"SFO\" ? 1 : 0", "i / 3", "f * 1.1 + 0.5 * i > 700.0",
+		"(f * 2 - i) * (f + 3) / (i * i + 1) + f * 0.5 - i / 4 > f0 and i * 3 < 1000"} {
 		typed, l := Check(src, lawSchema, diag.At{})
 		if l.Failed() {
 			b.Fatal(l.Err())

@@ -11,6 +11,7 @@ func bitmaps() {
 	toIndex()
 	filterBits()
 	takeBits()
+	takeSmallBits()
 }
 
 // toIndex looks the bits of a byte up and stores eight indexes for each, so that a word is begun only where 64 elements of dst

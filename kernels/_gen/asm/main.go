@@ -38,6 +38,10 @@ func main() {
 		maps()
 	case "take":
 		take()
+		takeSmall8()
+	case "filter4":
+		filter4()
+		filter4Bytes()
 	case "groups":
 		groups()
 	case "masks":
