@@ -36,6 +36,8 @@ func main() {
 		arithmetic()
 	case "maps":
 		maps()
+	case "texts":
+		texts()
 	case "take":
 		take()
 		takeSmall8()
