@@ -335,15 +335,14 @@ func SelectScalar[T any](dst []T, cond []uint64, a []T, s T) {
 
 // OneNaN is the loop for i { if x[i] is NaN { x[i] = math.NaN() } }: which NaN an operation gives depends on the processor.
 func OneNaN(x []float64) {
-	for len(x) > 0 {
-		n := findNaN(x)
-		x = x[n:]
-		n = min(len(x), 32)
-		for i, v := range x[:n] {
-			if v != v {
-				x[i] = math.NaN()
-			}
+	oneNaN(x)
+}
+
+// oneNaNGo is the reference.
+func oneNaNGo(x []float64) {
+	for i, v := range x {
+		if v != v {
+			x[i] = math.NaN()
 		}
-		x = x[n:]
 	}
 }

@@ -2,7 +2,11 @@
 
 package elem
 
-import "github.com/headrace/headrace/kernels/cpu"
+import (
+	"math"
+
+	"github.com/headrace/headrace/kernels/cpu"
+)
 
 func compareF64(dst []uint64, op Op, a []float64, s float64) {
 	words := len(a) / 64
@@ -431,17 +435,17 @@ func mulI64(dst, a, b []int64) int {
 	return -1
 }
 
-// findNaN is how many rows before the first block that has a NaN.
-func findNaN(x []float64) int {
+func oneNaN(x []float64) {
 	n := len(x) &^ 31
 	switch level := cpu.Now(); {
 	case n == 0 || level == cpu.Go:
-		return 0
+		n = 0
 	case level == cpu.AVX512:
-		return findNaNAVX512(&x[0], n)
+		oneNaNAVX512(&x[0], n, math.NaN())
 	default:
-		return findNaNAVX2(&x[0], n)
+		oneNaNAVX2(&x[0], n, math.NaN())
 	}
+	oneNaNGo(x[n:])
 }
 
 func roundF64(dst, a []float64) {

@@ -46,6 +46,6 @@ func select8(dst, cond, a, b []uint64) { selectGo(dst, cond, a, b) }
 
 func mulI64(dst, a, b []int64) int { return mulI64Go(dst, a, b) }
 
-func findNaN([]float64) int { return 0 }
+func oneNaN(x []float64) { oneNaNGo(x) }
 
 func roundF64(dst, a []float64) { roundGo(dst, a) }

@@ -49,10 +49,10 @@ func roundAVX2(dst *float64, src *float64, n int)
 //go:noescape
 func divAVX2(dst *float64, a *float64, b *float64, n int)
 
-// findNaNAVX2: n > 0, a multiple of 32; it stops before 32 rows of which one is NaN.
+// oneNaNAVX2: n > 0, a multiple of 32.
 //
 //go:noescape
-func findNaNAVX2(xs *float64, n int) (done int)
+func oneNaNAVX2(xs *float64, n int, nan float64)
 
 // i32ToI64AVX512: n > 0, a multiple of 32.
 //
@@ -104,10 +104,10 @@ func roundAVX512(dst *float64, src *float64, n int)
 //go:noescape
 func divAVX512(dst *float64, a *float64, b *float64, n int)
 
-// findNaNAVX512: n > 0, a multiple of 32; it stops before 32 rows of which one is NaN.
+// oneNaNAVX512: n > 0, a multiple of 32.
 //
 //go:noescape
-func findNaNAVX512(xs *float64, n int) (done int)
+func oneNaNAVX512(xs *float64, n int, nan float64)
 
 // select8AVX512: words > 0 whole words of cond.
 //

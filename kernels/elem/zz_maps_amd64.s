@@ -355,34 +355,65 @@ loop:
 	VZEROUPPER
 	RET
 
-// func findNaNAVX2(xs *float64, n int) (done int)
-// Requires: AVX
-TEXT ·findNaNAVX2(SB), NOSPLIT, $0-24
-	MOVQ xs+0(FP), AX
-	MOVQ n+8(FP), CX
-	XORQ DX, DX
+// func oneNaNAVX2(xs *float64, n int, nan float64)
+// Requires: AVX, AVX2, SSE2
+TEXT ·oneNaNAVX2(SB), NOSPLIT, $0-24
+	MOVQ         xs+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVSD        nan+16(FP), X0
+	VBROADCASTSD X0, Y0
 
 loop:
-	VMOVUPD (AX), Y0
-	VCMPPD  $0x03, 32(AX), Y0, Y0
-	VMOVUPD 64(AX), Y1
-	VCMPPD  $0x03, 96(AX), Y1, Y1
-	VORPD   Y1, Y0, Y0
-	VMOVUPD 128(AX), Y1
-	VCMPPD  $0x03, 160(AX), Y1, Y1
-	VORPD   Y1, Y0, Y0
-	VMOVUPD 192(AX), Y1
-	VCMPPD  $0x03, 224(AX), Y1, Y1
-	VORPD   Y1, Y0, Y0
-	VTESTPD Y0, Y0
-	JNE     stop
-	ADDQ    $0x00000100, AX
-	ADDQ    $0x20, DX
-	CMPQ    DX, CX
-	JNE     loop
+	VMOVUPD   (AX), Y1
+	VCMPPD    $0x03, 32(AX), Y1, Y1
+	VMOVUPD   64(AX), Y2
+	VCMPPD    $0x03, 96(AX), Y2, Y2
+	VORPD     Y2, Y1, Y1
+	VMOVUPD   128(AX), Y2
+	VCMPPD    $0x03, 160(AX), Y2, Y2
+	VORPD     Y2, Y1, Y1
+	VMOVUPD   192(AX), Y2
+	VCMPPD    $0x03, 224(AX), Y2, Y2
+	VORPD     Y2, Y1, Y1
+	VTESTPD   Y1, Y1
+	JEQ       next
+	VMOVUPD   (AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, (AX)
+	VMOVUPD   32(AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, 32(AX)
+	VMOVUPD   64(AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, 64(AX)
+	VMOVUPD   96(AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, 96(AX)
+	VMOVUPD   128(AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, 128(AX)
+	VMOVUPD   160(AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, 160(AX)
+	VMOVUPD   192(AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, 192(AX)
+	VMOVUPD   224(AX), Y1
+	VCMPPD    $0x03, Y1, Y1, Y2
+	VBLENDVPD Y2, Y0, Y1, Y1
+	VMOVUPD   Y1, 224(AX)
 
-stop:
-	MOVQ DX, done+16(FP)
+next:
+	ADDQ $0x00000100, AX
+	SUBQ $0x20, CX
+	JNE  loop
 	VZEROUPPER
 	RET
 
@@ -656,27 +687,38 @@ loop:
 	VZEROUPPER
 	RET
 
-// func findNaNAVX512(xs *float64, n int) (done int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·findNaNAVX512(SB), NOSPLIT, $0-24
-	MOVQ xs+0(FP), AX
-	MOVQ n+8(FP), CX
-	XORQ DX, DX
+// func oneNaNAVX512(xs *float64, n int, nan float64)
+// Requires: AVX, AVX512DQ, AVX512F, SSE2
+TEXT ·oneNaNAVX512(SB), NOSPLIT, $0-24
+	MOVQ         xs+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVSD        nan+16(FP), X0
+	VBROADCASTSD X0, Z0
 
 loop:
-	VMOVUPD  (AX), Z0
-	VCMPPD   $0x03, 64(AX), Z0, K1
-	VMOVUPD  128(AX), Z0
-	VCMPPD   $0x03, 192(AX), Z0, K2
+	VMOVUPD  (AX), Z1
+	VCMPPD   $0x03, 64(AX), Z1, K1
+	VMOVUPD  128(AX), Z1
+	VCMPPD   $0x03, 192(AX), Z1, K2
 	KORTESTB K2, K1
-	JNE      stop
-	ADDQ     $0x00000100, AX
-	ADDQ     $0x20, DX
-	CMPQ     DX, CX
-	JNE      loop
+	JEQ      next
+	VMOVUPD  (AX), Z1
+	VCMPPD   $0x03, Z1, Z1, K1
+	VMOVUPD  Z0, K1, (AX)
+	VMOVUPD  64(AX), Z1
+	VCMPPD   $0x03, Z1, Z1, K1
+	VMOVUPD  Z0, K1, 64(AX)
+	VMOVUPD  128(AX), Z1
+	VCMPPD   $0x03, Z1, Z1, K1
+	VMOVUPD  Z0, K1, 128(AX)
+	VMOVUPD  192(AX), Z1
+	VCMPPD   $0x03, Z1, Z1, K1
+	VMOVUPD  Z0, K1, 192(AX)
 
-stop:
-	MOVQ DX, done+16(FP)
+next:
+	ADDQ $0x00000100, AX
+	SUBQ $0x20, CX
+	JNE  loop
 	VZEROUPPER
 	RET
 

@@ -832,6 +832,19 @@ s contains s0
 c0 contains "x"
 c0 contains s
 s0 startsWith "S"
+s startsWith ""
+s endsWith "O"
+s0 endsWith "FO"
+s0 contains "F"
+s contains ""
+s != "SFO"
+s0 == ""
+s in ["a", "SFO", ""]
+s0 not in ["SFO", "x"]
+s in ["a", "b", "c", "d", "e", "f", "g", "h", "SFO"]
+i in [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+f in [0, 1.5, -2]
+s == "SFO" ? s : "other"
 c endsWith "o"
 s0 matches "^[A-Z]+$"
 c0 matches "[0-9]"

@@ -43,7 +43,7 @@ func maps() {
 		}
 		round(l)
 		divide(l)
-		findNaN(l)
+		oneNaN(l)
 	}
 	selectWords()
 	multiplyInts()
@@ -119,47 +119,54 @@ func divide(l isa) {
 	RET()
 }
 
-func findNaN(l isa) {
-	name := "findNaN" + l.name
-	function(name, "(xs *float64, n int) (done int)", name+": n > 0, a multiple of 32; it stops before 32 rows of which one is NaN.")
+// oneNaN writes where it finds some; a comparison of two rows is unordered where either is NaN.
+func oneNaN(l isa) {
+	name := "oneNaN" + l.name
+	function(name, "(xs *float64, n int, nan float64)", name+": n > 0, a multiple of 32.")
 	xs, n := pointer("xs"), pointer("n")
-	done := GP64()
-	XORQ(done, done)
+	nan := l.vec()
+	VBROADCASTSD(Load(Param("nan"), XMM()), nan)
+	at := func(u int) Mem { return Mem{Base: xs, Disp: 8 * l.lanes * u} }
 	Label("loop")
-	// A comparison of two rows is unordered where either is NaN.
-	if l.lanes == 8 {
-		some := K()
-		for u := range 2 {
-			x, k := l.vec(), K()
-			l.move(Mem{Base: xs, Disp: 128 * u}, x)
-			VCMPPD(U8(3), Mem{Base: xs, Disp: 128*u + 64}, x, k)
-			if u == 0 {
-				some = k
-			} else {
-				KORTESTB(k, some)
-			}
+	some, any := l.vec(), K()
+	for u := 0; u < 32/l.lanes; u += 2 {
+		x, k := l.vec(), K()
+		l.move(at(u), x)
+		switch {
+		case l.lanes == 8 && u == 0:
+			VCMPPD(U8(3), at(u+1), x, any)
+		case l.lanes == 8:
+			VCMPPD(U8(3), at(u+1), x, k)
+			KORTESTB(k, any)
+		case u == 0:
+			VCMPPD(U8(3), at(u+1), x, some)
+		default:
+			VCMPPD(U8(3), at(u+1), x, x)
+			VORPD(x, some, some)
 		}
-	} else {
-		some := l.vec()
-		for u := range 4 {
-			x := l.vec()
-			l.move(Mem{Base: xs, Disp: 64 * u}, x)
-			VCMPPD(U8(3), Mem{Base: xs, Disp: 64*u + 32}, x, x)
-			if u == 0 {
-				some = x
-			} else {
-				VORPD(x, some, some)
-			}
-		}
+	}
+	if l.lanes == 4 {
 		VTESTPD(some, some)
 	}
-	JNE(LabelRef("stop"))
+	JEQ(LabelRef("next"))
+	for u := range 32 / l.lanes {
+		x := l.vec()
+		l.move(at(u), x)
+		if l.lanes == 8 {
+			k := K()
+			VCMPPD(U8(3), x, x, k)
+			VMOVUPD(nan, k, at(u))
+		} else {
+			odd := l.vec()
+			VCMPPD(U8(3), x, x, odd)
+			VBLENDVPD(odd, nan, x, x)
+			l.move(x, at(u))
+		}
+	}
+	Label("next")
 	ADDQ(U32(256), xs)
-	ADDQ(U8(32), done)
-	CMPQ(done, n)
+	SUBQ(U8(32), n)
 	JNE(LabelRef("loop"))
-	Label("stop")
-	Store(done, Return("done"))
 	VZEROUPPER()
 	RET()
 }
