@@ -111,6 +111,15 @@ func (r *exprRun) fast(nd *ExprNode, t batch.Type, x, y, v *exprVec, g *exprReg)
 			daysLoop(days, x.i, t.Unit)
 		}
 		dateLoop(nd.op, v.i, days)
+	case opToDate:
+		v.i = x.i
+		if t.Kind == batch.Timestamp {
+			v.i = g.ints(n)
+			daysLoop(v.i, x.i, t.Unit)
+		}
+		if fresh := words(&g.tmp, n); beyondInt32(fresh, v.i) {
+			r.failing(v, g, fresh)
+		}
 	case opHour, opMinute, opSecond:
 		v.i = g.ints(n)
 		timeLoop(nd.op, v.i, x.i, t.Unit)

@@ -24,6 +24,24 @@ func daysLoop(dst, src []int64, u batch.Unit) {
 	}
 }
 
+// beyondInt32 is the bitmap of the numbers that are no int32, and says whether there is one.
+func beyondInt32(dst []uint64, src []int64) bool {
+	var any int64
+	for _, x := range src {
+		any |= x ^ int64(int32(x))
+	}
+	if any == 0 {
+		return false
+	}
+	clear(dst)
+	for i, x := range src {
+		if x != int64(int32(x)) {
+			dst[i>>6] |= 1 << (i & 63)
+		}
+	}
+	return true
+}
+
 func dateLoop(op exprOp, dst, days []int64) {
 	switch op {
 	case opYear:
