@@ -118,8 +118,8 @@ func floatWord(x float64) uint64 {
 	return math.Float64bits(x)
 }
 
-// cellWords gives the words by which the values of a column of fixed width are equal; any word under a null.
-func cellWords(c *batch.Ctx, col *batch.Column) []uint64 {
+// CellWords gives the words by which the values of a column of fixed width are equal; any word under a null.
+func CellWords(c *batch.Ctx, col *batch.Column) []uint64 {
 	w := c.Uint64s(col.N)
 	switch col.Type.Kind {
 	case batch.Bool:
@@ -149,7 +149,7 @@ func cellWords(c *batch.Ctx, col *batch.Column) []uint64 {
 	return w
 }
 
-// frameWord is cellWords for a slot that is not null.
+// frameWord is CellWords for a slot that is not null.
 func frameWord(f *Frame, t batch.Type, s int) uint64 {
 	if t.Float() {
 		return floatWord(f.F[s])
@@ -161,7 +161,7 @@ func frameWord(f *Frame, t batch.Type, s int) uint64 {
 func cellHashes(c *batch.Ctx, col *batch.Column) []uint64 {
 	var h []uint64
 	if !col.Type.Text() {
-		h = cellWords(c, col)
+		h = CellWords(c, col)
 		tag, _ := cellTag(col.Type)
 		for i, x := range h {
 			h[i] = hash.Combine(tag, x)

@@ -32,6 +32,7 @@ type Lookup struct {
 	words hash.TableU64 // of a single column that is no text
 	many  *wordIndex    // of several columns; nil where they are too many
 	index keyIndex      // else
+	memo  dictMemo      // of a single text column
 	table []batch.Column
 	dicts []*batch.Column // of the text columns, the table's as a dictionary: the same for every batch
 	null  int32           // row of a null, or miss
@@ -47,31 +48,16 @@ func NewLookup(keys, outs []batch.Column, miss []Value) (*Lookup, error) {
 		return nil, fmt.Errorf("lookup without a key")
 	}
 	n := keys[0].N
-	text, ends, null := []byte(nil), make([]int, n+1), int32(-1)
-	e := newKeyEncoder(nil, keys)
-	order := make([]int32, 0, n)
-	for i := range n {
-		if text = e.append(text, i); len(keys) == 1 && keys[0].Null(i) {
-			if null >= 0 {
-				return nil, fmt.Errorf("lookup: rows %d and %d have one key, null", null, i)
-			}
-			null = int32(i)
-		} else {
-			order = append(order, int32(i))
-		}
-		ends[i+1] = len(text)
+	order, null, err := keyOrder(keys)
+	if err != nil {
+		return nil, err
 	}
-	key := func(i int32) []byte { return text[ends[i]:ends[i+1]] }
-	slices.SortFunc(order, func(a, b int32) int { return bytes.Compare(key(a), key(b)) })
 	k := &Lookup{HasNull: null >= 0, Miss: miss}
 	var c *batch.Ctx
 	k.Keys = c.New(batch.T(batch.Bytes), len(order))
+	e := newKeyEncoder(nil, keys)
 	for i, r := range order {
-		if i > 0 && bytes.Equal(key(order[i-1]), key(r)) {
-			return nil, fmt.Errorf("lookup: rows %d and %d have one key", order[i-1], r)
-		}
-		k.Keys.Values = append(k.Keys.Values, key(r)...)
-		if len(k.Keys.Values) > 1<<31-1 {
+		if k.Keys.Values = e.append(k.Keys.Values, int(r)); len(k.Keys.Values) > 1<<31-1 {
 			return nil, fmt.Errorf("lookup: keys: %w", batch.ErrTextTooLong)
 		}
 		k.Keys.Offsets[i+1] = int32(len(k.Keys.Values))
@@ -206,7 +192,7 @@ func (k *Lookup) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	case in[0].Type.Text():
 		k.findText(c, row, &in[0])
 	default:
-		for i, w := range cellWords(c, &in[0]) {
+		for i, w := range CellWords(c, &in[0]) {
 			row[i] = k.words.Find(w)
 		}
 	}
@@ -254,7 +240,7 @@ func rowsValid(c *batch.Ctx, valid []uint64, row []int32) []uint64 {
 	return w
 }
 
-// findText looks an entry of a dictionary up once, unless there are more of them than rows.
+// findText finds the rows of texts.
 func (k *Lookup) findText(c *batch.Ctx, row []int32, col *batch.Column) {
 	if col.Dict == nil {
 		off := col.Offsets[:len(row)+1]
@@ -263,23 +249,10 @@ func (k *Lookup) findText(c *batch.Ctx, row []int32, col *batch.Column) {
 		}
 		return
 	}
-	if col.Dict.N > len(row) {
-		for i := range row {
-			if !col.Null(i) {
-				row[i] = k.index.find(col.Text(i))
-			}
-		}
-		return
-	}
-	to := c.Int32s(col.Dict.N)
-	for i := range to {
-		to[i] = k.index.find(col.Dict.Text(i))
-	}
-	for i, x := range col.Codes() {
-		row[i] = -1
-		if uint(x) < uint(len(to)) { // a code under a null may be anything
-			row[i] = to[x]
-		}
+	found := c.Uint64s(len(row))
+	k.memo.words(found, col, func(text []byte) uint64 { return uint64(k.index.find(text) + 2) })
+	for i, w := range found {
+		row[i] = int32(w) - 2
 	}
 }
 
@@ -302,7 +275,7 @@ func newKeyEncoder(c *batch.Ctx, cols []batch.Column) *keyEncoder {
 	e := &keyEncoder{cols: cols, words: make([][]uint64, len(cols))}
 	for j := range cols {
 		if !cols[j].Type.Text() {
-			e.words[j] = cellWords(c, &cols[j])
+			e.words[j] = CellWords(c, &cols[j])
 		}
 	}
 	return e

@@ -34,6 +34,7 @@ const directBits = 20
 type wordField struct {
 	value, null wordBits
 	texts       *hash.Table // of a text column: 0 is null, i+1 text i, and the number behind those any other
+	memo        *dictMemo   // of texts
 	ranged      bool        // of an integer: it is its distance from least, up to span; span+1 is any other
 	least, span uint64
 }
@@ -48,7 +49,7 @@ func newWordIndex(types []batch.Type, keys *batch.Column) (*wordIndex, error) {
 	x := &wordIndex{fields: make([]wordField, len(types))}
 	for j, t := range types {
 		if t.Text() {
-			x.fields[j].texts = &hash.Table{}
+			x.fields[j].texts, x.fields[j].memo = &hash.Table{}, &dictMemo{}
 		}
 	}
 	cells := make([]keyCell, len(types))
@@ -242,7 +243,7 @@ func (x *wordIndex) find(c *batch.Ctx, row []int32, in []batch.Column) {
 // numbers are a column's values as they stand in keys; any under a null.
 func (f *wordField) numbers(c *batch.Ctx, col *batch.Column) []uint64 {
 	if f.texts == nil {
-		out := cellWords(c, col)
+		out := CellWords(c, col)
 		if f.ranged {
 			least, other := f.least, f.span+1
 			for i, w := range out {
@@ -252,23 +253,7 @@ func (f *wordField) numbers(c *batch.Ctx, col *batch.Column) []uint64 {
 		return out
 	}
 	out := c.Uint64s(col.N)
-	if col.Dict == nil || col.Dict.N > col.N {
-		for i := range out {
-			if out[i] = 0; !col.Null(i) {
-				out[i] = f.text(col.Text(i))
-			}
-		}
-		return out
-	}
-	to := c.Uint64s(col.Dict.N)
-	for i := range to {
-		to[i] = f.text(col.Dict.Text(i))
-	}
-	for i, x := range col.Codes() {
-		if out[i] = 0; uint(x) < uint(len(to)) { // a code under a null may be anything
-			out[i] = to[x]
-		}
-	}
+	f.memo.words(out, col, f.text)
 	return out
 }
 

@@ -1,15 +1,12 @@
 package table
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 
-	"github.com/headrace/headrace/kernels/hash"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
-	"github.com/headrace/headrace/operators/canon"
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/internal/checks"
 	"github.com/headrace/headrace/operators/internal/counts"
@@ -268,7 +265,7 @@ func (j *Join) Begin(s operators.Site) operators.Fit {
 	x, _ := j.sides(s)
 	return &fits.Once{
 		Start: func() operators.Acc {
-			return &joinAcc{types: types(append(slices.Clone(x.right), x.take...)), keys: len(x.right)}
+			return newJoinAcc(types(append(slices.Clone(x.right), x.take...)), len(x.right))
 		},
 		Finish: func(_ operators.Env, a operators.Acc) (operators.Fitted, error) {
 			g, err := j.program(x, a.(*joinAcc))
@@ -320,167 +317,4 @@ func (j *Join) program(x sides, a *joinAcc) (program.Graph, error) {
 		return program.Graph{}, err
 	}
 	return program.One(n, in, out), nil
-}
-
-// joinAcc holds a row a key: that of least identity. A row is the values of its key, then those taken along, each written as
-// program.Value writes them; rows lie in one arena.
-type joinAcc struct {
-	types []batch.Type
-	keys  int // how many of them are of the key
-	table hash.Table
-	rows  []joinRow
-	arena []byte
-	waste int // bytes of rows that gave way
-	row   canon.Writer
-}
-
-type joinRow struct {
-	id     batch.ID
-	at, to int // in the arena, without the key
-}
-
-// Add takes the rows in whose key nothing is null.
-func (a *joinAcc) Add(_ *batch.Ctx, b batch.Batch) error {
-rows:
-	for i := range b.N {
-		a.row.Buf = a.row.Buf[:0]
-		key := 0
-		for j := range b.Cols {
-			v := program.ValueOf(&b.Cols[j], i)
-			if j < a.keys {
-				if v.IsNull() {
-					continue rows
-				}
-				if v.F == 0 {
-					v.F = 0 // -0 is the key 0
-				}
-			}
-			if v.Write(&a.row); j < a.keys {
-				key = len(a.row.Buf)
-			}
-		}
-		a.put(a.row.Buf[:key], b.ID.At(i), a.row.Buf[key:])
-	}
-	return nil
-}
-
-func (a *joinAcc) put(key []byte, id batch.ID, cells []byte) {
-	code := int(a.table.Insert(key))
-	switch {
-	case code == len(a.rows):
-		a.rows = append(a.rows, joinRow{})
-	case batch.Compare(a.rows[code].id, id) <= 0:
-		return
-	}
-	r := &a.rows[code]
-	a.waste += r.to - r.at
-	*r = joinRow{id, len(a.arena), len(a.arena) + len(cells)}
-	if a.arena = append(a.arena, cells...); a.waste > len(a.arena)/2 && a.waste > 1<<20 {
-		a.compact()
-	}
-}
-
-func (a *joinAcc) compact() {
-	old := a.arena
-	a.arena, a.waste = make([]byte, 0, len(old)-a.waste), 0
-	for i := range a.rows {
-		r := &a.rows[i]
-		at := len(a.arena)
-		a.arena = append(a.arena, old[r.at:r.to]...)
-		r.at, r.to = at, len(a.arena)
-	}
-}
-
-func (a *joinAcc) cells(code int32) []byte {
-	r := a.rows[code]
-	return a.arena[r.at:r.to]
-}
-
-// Merge takes the other's rows; of equal keys the least identity stays.
-func (a *joinAcc) Merge(o operators.Acc) error {
-	p := o.(*joinAcc)
-	for code := range p.rows {
-		a.put(p.table.Key(code), p.rows[code].id, p.cells(int32(code)))
-	}
-	return nil
-}
-
-func (a *joinAcc) Bytes() int64 {
-	return a.table.Bytes() + int64(32*cap(a.rows)+cap(a.arena))
-}
-
-// MarshalBinary writes the rows in the order of their keys.
-func (a *joinAcc) MarshalBinary() ([]byte, error) {
-	var w canon.Writer
-	w.Uint(uint64(len(a.rows)))
-	for _, code := range a.table.Sorted() {
-		w.Bytes(a.table.Key(int(code)))
-		w.Uint(a.rows[code].id.Ordinal)
-		w.Uint(uint64(a.rows[code].id.Copy))
-		w.Bytes(a.cells(code))
-	}
-	return w.Buf, nil
-}
-
-// UnmarshalBinary reads rows, each once and of the right types.
-func (a *joinAcc) UnmarshalBinary(data []byte) error {
-	r := canon.NewReader(data)
-	for n := r.Len(4); n > 0; n-- {
-		key, id, cells := r.Bytes(), batch.ID{Ordinal: r.Uint()}, []byte(nil)
-		copied := r.Uint()
-		id.Copy, cells = uint32(copied), r.Bytes()
-		if r.Err() != nil {
-			break
-		}
-		if uint64(id.Copy) != copied || a.table.Find(key) >= 0 {
-			r.Fail("a key twice, or copy %d", copied)
-			break
-		}
-		if _, err := a.values(key, cells); err != nil {
-			r.Fail("%v", err)
-			break
-		}
-		a.put(key, id, cells)
-	}
-	return r.End()
-}
-
-// values reads a row.
-func (a *joinAcc) values(key, cells []byte) ([]program.Value, error) {
-	r := canon.NewReader(slices.Concat(key, cells))
-	out := make([]program.Value, len(a.types))
-	for j, t := range a.types {
-		if out[j] = program.ReadValue(r); r.Err() == nil {
-			if err := out[j].Check(t); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return out, r.End()
-}
-
-// columns are the rows as columns, in the order of their identities.
-func (a *joinAcc) columns() ([]batch.Column, error) {
-	order := make([]int32, len(a.rows))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(x, y int32) int {
-		return cmp.Or(batch.Compare(a.rows[x].id, a.rows[y].id), cmp.Compare(x, y))
-	})
-	cells := make([][]program.Value, len(a.types))
-	for _, code := range order {
-		row, err := a.values(a.table.Key(int(code)), a.cells(code))
-		if err != nil {
-			return nil, err
-		}
-		for j, v := range row {
-			cells[j] = append(cells[j], v)
-		}
-	}
-	cols := make([]batch.Column, len(a.types))
-	for j, t := range a.types {
-		cols[j] = counts.Column(t, cells[j])
-	}
-	return cols, nil
 }

@@ -2,6 +2,7 @@ package table_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/internal/optest"
+	"github.com/headrace/headrace/operators/program"
 	"github.com/headrace/headrace/operators/rel"
 	_ "github.com/headrace/headrace/operators/table"
 )
@@ -290,5 +292,71 @@ func TestJoinFilters(t *testing.T) {
 		if s := strings.Join(stay, " "); s != want {
 			t.Errorf("%s: %s, want %s", how, s, want)
 		}
+	}
+}
+
+// TestJoinKeys joins by columns of every type, as many as share a word and more, and compares with a search: however the rows are cut
+// and accumulators merged, in any order, and from state.
+func TestJoinKeys(t *testing.T) {
+	kinds := []string{"string", "date", "int32", "bool", "float64", "int64", "bytes", "float32", "timestamp[s]"}
+	cell := map[string][]string{"string": {"a", "bb", `""`, "nil"}, "date": {"1969-12-31", "2001-01-01"}, "int32": {"-1", "2", "nil"},
+		"bool": {"true", "false"}, "float64": {"0", "-0", "NaN", "1.5", "nil"}, "int64": {"-1", "4294967295", "7"}, "bytes": {"x", "y"},
+		"float32": {"0", "-0", "NaN"}, "timestamp[s]": {"2001-01-01", "1960-01-01", "nil"}}
+	r := rand.New(rand.NewPCG(2, 2))
+	for range 60 {
+		var head, names []string
+		perm := r.Perm(len(kinds))[:1+r.IntN(4)]
+		for i, k := range perm {
+			names = append(names, fmt.Sprint("k", i))
+			head = append(head, fmt.Sprintf("k%d %s?", i, kinds[k]))
+		}
+		rows := func(n int, more func(i int) string) string {
+			var b strings.Builder
+			for i := range n {
+				for _, k := range perm {
+					c := cell[kinds[k]]
+					b.WriteString(c[r.IntN(len(c))] + " | ")
+				}
+				b.WriteString(more(i) + "\n")
+			}
+			return b.String()
+		}
+		left := strings.Join(head, " | ") + " | x int64\n" + rows(40, func(i int) string { return fmt.Sprint(i) })
+		right := strings.Join(head, " | ") + " | s string? | n float64\n" + rows(60, func(i int) string {
+			return []string{"nil", "text ", `""`}[i%3] + []string{"", fmt.Sprint(i), ""}[i%3] + " | " + []string{"NaN", "-0", fmt.Sprint(i)}[i%3]
+		})
+		in := optest.Parse(t, left, right)
+		op, l := optest.Op("table.join", "{on: ["+strings.Join(names, ", ")+"]}")
+		if len(l) > 0 {
+			t.Fatal(l)
+		}
+		var want strings.Builder
+		want.WriteString(strings.Join(head, " | ") + " | x int64 | s string? | n float64?\n")
+		lines, others := strings.Split(left, "\n")[1:], strings.Split(right, "\n")[1:]
+		key := func(i int, of optest.Table) (k string, ok bool) {
+			for j := range names {
+				v := program.ValueOf(&of.Cols[j], i)
+				if v.IsNull() {
+					return "", false
+				}
+				v.F += 0 // -0 is 0
+				k += v.String() + "|"
+			}
+			return k, true
+		}
+		for i := range in[0].N {
+			match := "nil | nil"
+			if k, ok := key(i, in[0]); ok {
+				for o := range in[1].N {
+					if q, ok := key(o, in[1]); ok && q == k {
+						cells := strings.Split(others[o], " | ")
+						match = strings.Join(cells[len(names):], " | ")
+						break
+					}
+				}
+			}
+			want.WriteString(lines[i] + " | " + match + "\n")
+		}
+		optest.Same(t, optest.Run(t, op, operators.Task{}, in), want.String())
 	}
 }
