@@ -65,6 +65,9 @@ func randomAsOf(r *rand.Rand) (l, q frame, n rel.AsOf) {
 			q.put(c, *q.column("a"))
 		}
 	}
+	if r.IntN(4) == 0 {
+		n.LBy, n.RBy = append(n.LBy, "long_l"), append(n.RBy, "long")
+	}
 	for _, c := range []string{"a", "d", "long", "many", "vec", "u"} {
 		if r.IntN(3) > 0 {
 			n.Take[c] = "r_" + c

@@ -182,23 +182,15 @@ func relate(r rel.Node, in []frame) (frame, error) {
 		}
 		return distinct(t, r.By, r.Last), nil
 	case rel.Join:
-		l, err := relate(r.L, in)
+		l, q, err := relateBoth(r.L, r.R, in)
 		if err != nil {
 			return l, err
-		}
-		q, err := relate(r.R, in)
-		if err != nil {
-			return q, err
 		}
 		return joinRows(l, q, r)
 	case rel.AsOf:
-		l, err := relate(r.L, in)
+		l, q, err := relateBoth(r.L, r.R, in)
 		if err != nil {
 			return l, err
-		}
-		q, err := relate(r.R, in)
-		if err != nil {
-			return q, err
 		}
 		return asOfWhole(l, q, r), nil
 	case rel.Aggregate:
@@ -211,6 +203,13 @@ func relate(r rel.Node, in []frame) (frame, error) {
 		return union(r, in)
 	}
 	panic(fmt.Sprintf("exec: no relational node %T", r))
+}
+
+func relateBoth(left, right rel.Node, in []frame) (l, r frame, err error) {
+	if l, err = relate(left, in); err == nil {
+		r, err = relate(right, in)
+	}
+	return l, r, err
 }
 
 func (t *frame) column(name string) *batch.Column {

@@ -52,8 +52,8 @@ type sorting struct {
 
 // run is rows in their order.
 type run struct {
-	w      int // whose codes they are
-	second bool
+	w      int  // whose codes they are
+	second bool // its rows are of a join's right side
 	n      int
 	coded  []bool      // columns that are Int32 codes of the worker
 	rows   batch.Batch // in memory
