@@ -9,6 +9,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/headrace/headrace/kernels/bench"
 )
 
 func sample(n int) []byte {
@@ -273,9 +275,12 @@ func BenchmarkHash(b *testing.B) {
 	for _, n := range []int{4, 8, 16, 32, 64, 1024} {
 		key := sample(n)
 		b.Run(fmt.Sprint("bytes/", n), func(b *testing.B) {
-			for b.Loop() {
-				sink += Bytes(key)
-			}
+			const n = 4096
+			bench.Least(b, n, 0, func() {
+				for range n {
+					sink += Bytes(key)
+				}
+			})
 		})
 	}
 	b.Run("u64", func(b *testing.B) {
@@ -297,11 +302,10 @@ func BenchmarkHash(b *testing.B) {
 		table.Insert(keys[i])
 	}
 	b.Run("find", func(b *testing.B) {
-		for b.Loop() {
+		bench.Least(b, len(keys), 0, func() {
 			for _, k := range keys {
 				sink += uint64(table.Find(k))
 			}
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(keys)), "ns/key")
+		})
 	})
 }
