@@ -4,12 +4,12 @@
 
 package pick
 
-// filter4AVX512: words > 0 whole words of keep; stops before the word that dst might have no room for. done is in words.
-//
-//go:noescape
-func filter4AVX512(dst *uint32, room int, src *uint32, keep *uint64, words int) (done int, n int)
-
 // filter4AVX2: words > 0 whole words of keep; stops before the word that dst might have no room for. done is in words.
 //
 //go:noescape
 func filter4AVX2(dst *uint32, room int, src *uint32, keep *uint64, words int) (done int, n int)
+
+// filter4AVX512: words > 0 whole words of keep; stops before the word that dst might have no room for. done is in words.
+//
+//go:noescape
+func filter4AVX512(dst *uint32, room int, src *uint32, keep *uint64, words int) (done int, n int)

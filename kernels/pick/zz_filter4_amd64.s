@@ -4,72 +4,6 @@
 
 #include "textflag.h"
 
-// func filter4AVX512(dst *uint32, room int, src *uint32, keep *uint64, words int) (done int, n int)
-// Requires: AVX, AVX512F, POPCNT
-TEXT ·filter4AVX512(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), AX
-	MOVQ room+8(FP), CX
-	MOVQ src+16(FP), DX
-	MOVQ keep+24(FP), BX
-	MOVQ words+32(FP), SI
-	MOVQ AX, DI
-	MOVQ BX, R8
-	LEAQ -256(AX)(CX*4), CX
-
-loop:
-	CMPQ          AX, CX
-	JGT           done
-	MOVQ          (BX), R9
-	TESTQ         R9, R9
-	JEQ           next
-	MOVWQZX       R9, R10
-	KMOVW         R10, K1
-	VMOVDQU32     (DX), Z0
-	VPCOMPRESSD.Z Z0, K1, Z0
-	VMOVDQU32     Z0, (AX)
-	POPCNTQ       R10, R10
-	LEAQ          (AX)(R10*4), AX
-	SHRQ          $0x10, R9
-	MOVWQZX       R9, R10
-	KMOVW         R10, K1
-	VMOVDQU32     64(DX), Z0
-	VPCOMPRESSD.Z Z0, K1, Z0
-	VMOVDQU32     Z0, (AX)
-	POPCNTQ       R10, R10
-	LEAQ          (AX)(R10*4), AX
-	SHRQ          $0x10, R9
-	MOVWQZX       R9, R10
-	KMOVW         R10, K1
-	VMOVDQU32     128(DX), Z0
-	VPCOMPRESSD.Z Z0, K1, Z0
-	VMOVDQU32     Z0, (AX)
-	POPCNTQ       R10, R10
-	LEAQ          (AX)(R10*4), AX
-	SHRQ          $0x10, R9
-	MOVWQZX       R9, R9
-	KMOVW         R9, K1
-	VMOVDQU32     192(DX), Z0
-	VPCOMPRESSD.Z Z0, K1, Z0
-	VMOVDQU32     Z0, (AX)
-	POPCNTQ       R9, R9
-	LEAQ          (AX)(R9*4), AX
-
-next:
-	ADDQ $0x00000100, DX
-	ADDQ $0x08, BX
-	DECQ SI
-	JNE  loop
-
-done:
-	SUBQ R8, BX
-	SHRQ $0x03, BX
-	MOVQ BX, done+40(FP)
-	SUBQ DI, AX
-	SHRQ $0x02, AX
-	MOVQ AX, n+48(FP)
-	VZEROUPPER
-	RET
-
 // func filter4AVX2(dst *uint32, room int, src *uint32, keep *uint64, words int) (done int, n int)
 // Requires: AVX, AVX2, POPCNT
 TEXT ·filter4AVX2(SB), NOSPLIT, $0-56
@@ -92,56 +26,56 @@ loop:
 	MOVBQZX   R10, R11
 	VPMOVZXBD (R9)(R11*8), Y0
 	VPERMD    (DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R11, R11
 	LEAQ      (AX)(R11*4), AX
 	SHRQ      $0x08, R10
 	MOVBQZX   R10, R11
 	VPMOVZXBD (R9)(R11*8), Y0
 	VPERMD    32(DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R11, R11
 	LEAQ      (AX)(R11*4), AX
 	SHRQ      $0x08, R10
 	MOVBQZX   R10, R11
 	VPMOVZXBD (R9)(R11*8), Y0
 	VPERMD    64(DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R11, R11
 	LEAQ      (AX)(R11*4), AX
 	SHRQ      $0x08, R10
 	MOVBQZX   R10, R11
 	VPMOVZXBD (R9)(R11*8), Y0
 	VPERMD    96(DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R11, R11
 	LEAQ      (AX)(R11*4), AX
 	SHRQ      $0x08, R10
 	MOVBQZX   R10, R11
 	VPMOVZXBD (R9)(R11*8), Y0
 	VPERMD    128(DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R11, R11
 	LEAQ      (AX)(R11*4), AX
 	SHRQ      $0x08, R10
 	MOVBQZX   R10, R11
 	VPMOVZXBD (R9)(R11*8), Y0
 	VPERMD    160(DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R11, R11
 	LEAQ      (AX)(R11*4), AX
 	SHRQ      $0x08, R10
 	MOVBQZX   R10, R11
 	VPMOVZXBD (R9)(R11*8), Y0
 	VPERMD    192(DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R11, R11
 	LEAQ      (AX)(R11*4), AX
 	SHRQ      $0x08, R10
 	MOVBQZX   R10, R10
 	VPMOVZXBD (R9)(R10*8), Y0
 	VPERMD    224(DX), Y0, Y0
-	VMOVDQU   Y0, (AX)
+	VMOVUPS   Y0, (AX)
 	POPCNTQ   R10, R10
 	LEAQ      (AX)(R10*4), AX
 
@@ -418,3 +352,69 @@ DATA setBits<>+2024(SB)/8, $0x0007060504030200
 DATA setBits<>+2032(SB)/8, $0x0007060504030201
 DATA setBits<>+2040(SB)/8, $0x0706050403020100
 GLOBL setBits<>(SB), RODATA|NOPTR, $2048
+
+// func filter4AVX512(dst *uint32, room int, src *uint32, keep *uint64, words int) (done int, n int)
+// Requires: AVX, AVX512F, POPCNT
+TEXT ·filter4AVX512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), AX
+	MOVQ room+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ keep+24(FP), BX
+	MOVQ words+32(FP), SI
+	MOVQ AX, DI
+	MOVQ BX, R8
+	LEAQ -256(AX)(CX*4), CX
+
+loop:
+	CMPQ          AX, CX
+	JGT           done
+	MOVQ          (BX), R9
+	TESTQ         R9, R9
+	JEQ           next
+	MOVWQZX       R9, R10
+	KMOVW         R10, K1
+	VMOVDQU32     (DX), Z0
+	VPCOMPRESSD.Z Z0, K1, Z0
+	VMOVUPS       Z0, (AX)
+	POPCNTQ       R10, R10
+	LEAQ          (AX)(R10*4), AX
+	SHRQ          $0x10, R9
+	MOVWQZX       R9, R10
+	KMOVW         R10, K1
+	VMOVDQU32     64(DX), Z0
+	VPCOMPRESSD.Z Z0, K1, Z0
+	VMOVUPS       Z0, (AX)
+	POPCNTQ       R10, R10
+	LEAQ          (AX)(R10*4), AX
+	SHRQ          $0x10, R9
+	MOVWQZX       R9, R10
+	KMOVW         R10, K1
+	VMOVDQU32     128(DX), Z0
+	VPCOMPRESSD.Z Z0, K1, Z0
+	VMOVUPS       Z0, (AX)
+	POPCNTQ       R10, R10
+	LEAQ          (AX)(R10*4), AX
+	SHRQ          $0x10, R9
+	MOVWQZX       R9, R9
+	KMOVW         R9, K1
+	VMOVDQU32     192(DX), Z0
+	VPCOMPRESSD.Z Z0, K1, Z0
+	VMOVUPS       Z0, (AX)
+	POPCNTQ       R9, R9
+	LEAQ          (AX)(R9*4), AX
+
+next:
+	ADDQ $0x00000100, DX
+	ADDQ $0x08, BX
+	DECQ SI
+	JNE  loop
+
+done:
+	SUBQ R8, BX
+	SHRQ $0x03, BX
+	MOVQ BX, done+40(FP)
+	SUBQ DI, AX
+	SHRQ $0x02, AX
+	MOVQ AX, n+48(FP)
+	VZEROUPPER
+	RET

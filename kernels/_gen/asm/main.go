@@ -42,8 +42,9 @@ func main() {
 		take()
 		takeSmall8()
 	case "filter4":
-		filter4()
-		filter4Bytes()
+		for _, l := range both {
+			filter4(l)
+		}
 	case "groups":
 		groups()
 	case "masks":

@@ -108,62 +108,20 @@ func takeSmallBits() {
 	RET()
 }
 
-// filter4 compresses as pick does, elements of 4 bytes.
-func filter4() {
-	l := avx512
-	function("filter4AVX512", "(dst *uint32, room int, src *uint32, keep *uint64, words int) (done, n int)",
-		"filter4AVX512: words > 0 whole words of keep; stops before the word that dst might have no room for. done is in words.")
+// filter4 is pick of elements of 4 bytes; AVX2 looks the order of eight lanes up by a byte of the bitmap.
+func filter4(l isa) {
+	name := "filter4" + l.name
+	function(name, "(dst *uint32, room int, src *uint32, keep *uint64, words int) (done, n int)",
+		name+": words > 0 whole words of keep; stops before the word that dst might have no room for. done is in words.")
 	dst, room, src, keep, words := pointer("dst"), pointer("room"), pointer("src"), pointer("keep"), pointer("words")
 	start, first, end := GP64(), GP64(), GP64()
 	MOVQ(dst, start)
 	MOVQ(keep, first)
-	LEAQ(Mem{Base: dst, Index: room, Scale: 4, Disp: -256}, end)
-	Label("loop")
-	CMPQ(dst, end)
-	JGT(LabelRef("done"))
-	w := GP64()
-	MOVQ(Mem{Base: keep}, w)
-	TESTQ(w, w)
-	JEQ(LabelRef("next"))
-	for u := range 4 {
-		part, count, v, k := GP64(), GP64(), l.vec(), K()
-		MOVWQZX(w.As16(), part)
-		KMOVW(part.As32(), k)
-		VMOVDQU32(Mem{Base: src, Disp: 64 * u}, v)
-		VPCOMPRESSD_Z(v, k, v)
-		VMOVDQU32(v, Mem{Base: dst})
-		POPCNTQ(part, count)
-		LEAQ(Mem{Base: dst, Index: count, Scale: 4}, dst)
-		if u < 3 {
-			SHRQ(U8(16), w)
-		}
+	LEAQ(Mem{Base: dst, Index: room, Scale: 4, Disp: -256}, end) // the last place where a word may begin
+	table, lanes := GP64(), 2*l.lanes
+	if l.lanes == 4 {
+		LEAQ(setBits(), table)
 	}
-	Label("next")
-	ADDQ(U32(256), src)
-	ADDQ(U8(8), keep)
-	DECQ(words)
-	JNE(LabelRef("loop"))
-	Label("done")
-	SUBQ(first, keep)
-	SHRQ(U8(3), keep)
-	Store(keep, Return("done"))
-	SUBQ(start, dst)
-	SHRQ(U8(2), dst)
-	Store(dst, Return("n"))
-	VZEROUPPER()
-	RET()
-}
-
-// filter4Bytes looks the order of eight lanes up by a byte of the bitmap.
-func filter4Bytes() {
-	function("filter4AVX2", "(dst *uint32, room int, src *uint32, keep *uint64, words int) (done, n int)",
-		"filter4AVX2: words > 0 whole words of keep; stops before the word that dst might have no room for. done is in words.")
-	dst, room, src, keep, words := pointer("dst"), pointer("room"), pointer("src"), pointer("keep"), pointer("words")
-	start, first, end, table := GP64(), GP64(), GP64(), GP64()
-	MOVQ(dst, start)
-	MOVQ(keep, first)
-	LEAQ(Mem{Base: dst, Index: room, Scale: 4, Disp: -256}, end)
-	LEAQ(setBits(), table)
 	Label("loop")
 	CMPQ(dst, end)
 	JGT(LabelRef("done"))
@@ -171,16 +129,24 @@ func filter4Bytes() {
 	MOVQ(Mem{Base: keep}, w)
 	TESTQ(w, w)
 	JEQ(LabelRef("next"))
-	for u := range 8 {
-		part, count, order := GP64(), GP64(), YMM()
-		MOVBQZX(w.As8(), part)
-		VPMOVZXBD(Mem{Base: table, Index: part, Scale: 8}, order)
-		VPERMD(Mem{Base: src, Disp: 32 * u}, order, order)
-		VMOVDQU(order, Mem{Base: dst})
+	for u := range 64 / lanes {
+		part, count, v, at := GP64(), GP64(), l.vec(), Mem{Base: src, Disp: 4 * lanes * u}
+		if l.lanes == 8 {
+			k := K()
+			MOVWQZX(w.As16(), part)
+			KMOVW(part.As32(), k)
+			VMOVDQU32(at, v)
+			VPCOMPRESSD_Z(v, k, v)
+		} else {
+			MOVBQZX(w.As8(), part)
+			VPMOVZXBD(Mem{Base: table, Index: part, Scale: 8}, v)
+			VPERMD(at, v, v)
+		}
+		VMOVUPS(v, Mem{Base: dst})
 		POPCNTQ(part, count)
 		LEAQ(Mem{Base: dst, Index: count, Scale: 4}, dst)
-		if u < 7 {
-			SHRQ(U8(8), w)
+		if u < 64/lanes-1 {
+			SHRQ(U8(lanes), w)
 		}
 	}
 	Label("next")
