@@ -269,6 +269,19 @@ func (t *Table) Grow(n int) {
 	}
 }
 
+// pageWords is how many words a page of memory has at least.
+const pageWords = 4096 / 8
+
+// touched is n zeros in pages that have been written to. Slots are read before they are written, and a page of new memory that is read
+// first is the system's one page of zeros: the write that follows then faults again, and has every core forget that page.
+func touched(n int) []uint64 {
+	s := make([]uint64, n)
+	for i := 0; i < n; i += pageWords {
+		s[i] = 0
+	}
+	return s
+}
+
 // resize moves the slots into others, a power of two and more of them. They are read in order, and as the place is the lower
 // bits of what they hold, they are written in as many rising runs as the new ones are times the old. Keys and hashes get their
 // room for as many groups at the same time, as appending would grow them, and copy them, in smaller steps.
@@ -276,7 +289,7 @@ func (t *Table) resize(n int) {
 	t.keys = slices.Grow(t.keys, n/2*t.words-len(t.keys))
 	t.hashes = slices.Grow(t.hashes, n/2-len(t.hashes))
 	old := t.slots
-	t.slots, t.mask = make([]uint64, n), uint64(n-1)
+	t.slots, t.mask = touched(n), uint64(n-1)
 	for _, s := range old {
 		if uint32(s) == 0 {
 			continue
