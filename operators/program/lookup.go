@@ -73,7 +73,7 @@ func NewLookup(keys, outs []batch.Column, miss []Value) (*Lookup, error) {
 		if o = o.Plain(c); o.Type.Text() && o.Dict != nil {
 			return nil, fmt.Errorf("lookup: column %d: %w", j, batch.ErrTextTooLong)
 		}
-		k.Outs = append(k.Outs, o.Clone())
+		k.Outs = append(k.Outs, o)
 	}
 	if miss == nil {
 		k.Miss = make([]Value, len(outs))

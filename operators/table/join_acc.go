@@ -184,12 +184,15 @@ func (a *joinAcc) tidy() error {
 		parts := make([]batch.Column, len(a.chunks))
 		for i, c := range a.chunks {
 			parts[i] = c[j]
+			c[j] = batch.Column{}
 		}
 		all, err := batch.Concat(nil, parts)
 		if err != nil {
 			return &operators.ErrData{Err: err}
 		}
-		one[j] = all.Take(nil, a.at)
+		if one[j] = all; a.rows > len(a.at) { // else no row gave way, and they are in that order
+			one[j] = all.Take(nil, a.at)
+		}
 		a.held += one[j].Bytes()
 	}
 	a.chunks, a.rows = append(a.chunks[:0], one), len(a.at)
