@@ -52,6 +52,25 @@ type Dataset interface {
 	Close() error
 }
 
+// Selector is a Dataset that can leave out rows that nobody wants. Select is Read but for them: what it gives has every row that is
+// wanted, in order and with its identity, and may have others. What is wrong in the columns of a row that is not wanted, but for those
+// that say so, need not be told.
+type Selector interface {
+	Select(ctx context.Context, c *batch.Ctx, unit int, s Selection, emit func(batch.Batch) error) error
+}
+
+// Selection says which rows of a unit are wanted.
+type Selection struct {
+	Cols    []int // as for Read
+	RowsMax int
+	// Never says whether no row can be wanted whose columns are within bounds, as far as those are known; nil: it is not known.
+	Never func(bounds func(col int) (batch.Bounds, bool)) bool
+	// Wanted gives the bitmap of the rows of b that are wanted, perhaps in c's memory; the columns of b are Early, some of Cols. nil: all.
+	// Where it fails the rows are given as if all were wanted, so that who takes them fails too.
+	Wanted func(c *batch.Ctx, b batch.Batch) ([]uint64, error)
+	Early  []int
+}
+
 // Unit is what one worker reads at a time: a row group, a piece of a CSV file. Rows is -1 where it is not known before it is read;
 // then First is known for the first such unit only, and units are read in order to number the rows.
 type Unit struct {
@@ -60,14 +79,7 @@ type Unit struct {
 	Rows  int64
 	Bytes int64 // on disk
 	// Bounds gives what the file says of a column of Schema in this unit, for push-down; ok is false where nothing is said.
-	Bounds func(col int) (b Bounds, ok bool)
-}
-
-// Bounds are the least and greatest value of a column in a unit, as float64 or string as the type has it, and its nulls. A bound
-// may be wider than the values, never narrower.
-type Bounds struct {
-	Min, Max any   // nil: not known; int64 for integers and times, float64, string
-	Nulls    int64 // -1: not known
+	Bounds func(col int) (b batch.Bounds, ok bool)
 }
 
 // File is one file of a data set.

@@ -140,11 +140,12 @@ type Row interface {
 }
 
 // Pruner is a Row whose effect drops rows and that can tell, from what a file says of a unit's columns, that it would keep none of
-// them: the unit is then not read. bounds gives the least and greatest value (int64, float64 or string; nil where not known; perhaps
-// wider than the values) and the nulls (-1: not known). It may answer true only if no row of such a unit can stay, nor fail.
+// them: the unit is then not read. Never gives the
+// function that says so, which many goroutines may call: bounds says what is known of a column. It may answer true only if no row of such a unit
+// can stay, nor fail.
 type Pruner interface {
 	Row
-	Never(s Site, bounds func(col string) (lo, hi any, nulls int64, ok bool)) bool
+	Never(s Site) func(bounds func(col string) (batch.Bounds, bool)) bool
 }
 
 // Learn is a role: one or more passes of an accumulator over rows, then a program.

@@ -180,7 +180,7 @@ func (d *dataset) Units() []connectors.Unit {
 	var u []connectors.Unit
 	for _, f := range d.files {
 		u = append(u, connectors.Unit{File: f.name, First: f.first, Rows: f.rows, Bytes: f.size,
-			Bounds: func(int) (connectors.Bounds, bool) { return connectors.Bounds{Nulls: -1}, false }})
+			Bounds: func(int) (batch.Bounds, bool) { return batch.Bounds{Nulls: -1}, false }})
 	}
 	return u
 }

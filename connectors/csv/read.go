@@ -266,7 +266,7 @@ func (d *dataset) Close() error                  { return nil }
 func (d *dataset) Units() []connectors.Unit {
 	u := make([]connectors.Unit, len(d.files))
 	for i, f := range d.files {
-		u[i] = connectors.Unit{File: f.name, Rows: -1, Bytes: f.size, Bounds: func(int) (connectors.Bounds, bool) { return connectors.Bounds{Nulls: -1}, false }}
+		u[i] = connectors.Unit{File: f.name, Rows: -1, Bytes: f.size, Bounds: func(int) (batch.Bounds, bool) { return batch.Bounds{Nulls: -1}, false }}
 	}
 	return u
 }

@@ -4,27 +4,29 @@ import (
 	"encoding/binary"
 	"math"
 
-	"github.com/headrace/headrace/connectors"
 	"github.com/headrace/headrace/operators/batch"
 )
 
-// bounds reads a chunk's statistics. What is missing, malformed, deprecated with an unknown order, NaN, or wrong (least above
+// bounds reads the statistics of values of a column, a chunk's or a page's. What is missing, malformed, deprecated with an unknown order, NaN, or wrong (least above
 // greatest) says nothing. NaN values of a column are outside of its bounds: no comparison holds for them.
-func bounds(l *leaf, c *chunk) (connectors.Bounds, bool) {
-	b := connectors.Bounds{Nulls: c.stats.nulls}
-	if b.Nulls < 0 || b.Nulls > c.values {
+func bounds(l *leaf, s *stats, values int64) (batch.Bounds, bool) {
+	b := batch.Bounds{Nulls: s.nulls, Rows: values}
+	switch {
+	case s.nulls == allNull:
+		b.Nulls = values
+	case b.Nulls < 0 || b.Nulls > values:
 		b.Nulls = -1
 	}
 	if !l.optional {
 		b.Nulls = 0
 	}
-	lo, hi := c.stats.min, c.stats.max
+	lo, hi := s.min, s.max
 	// A writer that states no order (-1) compares signed numbers and floats as every writer does, and strings as bytes.
 	known := l.order == 1 || l.order == 2 && l.typ.Float() || l.order == -1 && !l.unsigned && l.how != asBig && l.how != asBigVar
 	if !known || lo == nil || hi == nil {
 		lo, hi = nil, nil
-		if c.stats.oldMin != nil && c.stats.oldMax != nil && !l.unsigned && l.phys != physBytes && l.phys != physFixed {
-			lo, hi = c.stats.oldMin, c.stats.oldMax
+		if s.oldMin != nil && s.oldMax != nil && !l.unsigned && l.phys != physBytes && l.phys != physFixed {
+			lo, hi = s.oldMin, s.oldMax
 		}
 	}
 	if lo != nil && hi != nil {

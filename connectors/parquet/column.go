@@ -24,8 +24,9 @@ type rowError struct {
 func (e *rowError) Error() string { return e.err.Error() }
 func (e *rowError) Unwrap() error { return e.err }
 
-// take reads the next n rows into c's arena.
+// take reads the next n rows into ctx's arena.
 func (c *column) take(ctx *batch.Ctx, n int) (batch.Column, error) {
+	c.row += int64(n)
 	if c.how == asText || c.how == asFixed {
 		return c.takeText(ctx, n)
 	}
@@ -60,7 +61,7 @@ func (c *column) take(ctx *batch.Ctx, n int) (batch.Column, error) {
 
 // piece reads the levels of at most n rows of one page: m rows with k values.
 func (c *column) piece(valid []uint64, at, n int) (m, k int, err error) {
-	if err := c.next(); err != nil {
+	if _, err := c.next(0); err != nil {
 		return 0, 0, err
 	}
 	m = min(n, c.left)

@@ -84,6 +84,10 @@ type chunk struct {
 	stats     stats
 	index     int64 // offset index
 	indexSize int32
+	pages     int64 // column index: bounds of pages
+	pagesSize int32
+	bloom     int64 // 0: none
+	coded     bool  // all of its pages, as the footer has it
 	path      []string
 	other     bool // in another file
 	encrypted bool
@@ -274,6 +278,10 @@ func parseChunk(t *compact, typ byte) chunk {
 			c.index = t.int(typ)
 		case 5:
 			c.indexSize = t.int32(typ)
+		case 6:
+			c.pages = t.int(typ)
+		case 7:
+			c.pagesSize = t.int32(typ)
 		case 8:
 			c.encrypted = true
 			t.skip(typ)
@@ -291,6 +299,18 @@ func parseMeta(t *compact, c *chunk, id int, typ byte) {
 	switch id {
 	case 1:
 		c.phys = t.int32(typ)
+	case 2: // what goes for all pages where 13 does not count them: old writers call both the dictionary and its codes by one name
+		coded, other := false, false
+		t.list(typ, func(e byte) {
+			switch t.int32(e) {
+			case encPlainDictionary:
+				coded = true
+			case encRLE, encBitPacked:
+			default:
+				other = true
+			}
+		})
+		c.coded = coded && !other
 	case 3:
 		t.list(typ, func(e byte) { c.path = append(c.path, string(t.bytes(e))) })
 	case 4:
@@ -322,6 +342,27 @@ func parseMeta(t *compact, c *chunk, id int, typ byte) {
 				t.skip(typ)
 			}
 		})
+	case 13:
+		c.coded = true
+		t.list(typ, func(e byte) {
+			page, encoding, n := int32(-1), int32(-1), int32(1)
+			t.record(e, func(id int, typ byte) {
+				switch id {
+				case 1:
+					page = t.int32(typ)
+				case 2:
+					encoding = t.int32(typ)
+				case 3:
+					n = t.int32(typ)
+				default:
+					t.skip(typ)
+				}
+			})
+			data := (page == pageData || page == pageDataV2) && n != 0
+			c.coded = c.coded && (!data || encoding == encRLEDictionary || encoding == encPlainDictionary)
+		})
+	case 14:
+		c.bloom = t.int(typ)
 	default:
 		t.skip(typ)
 	}
@@ -432,4 +473,72 @@ func parseIndex(b []byte) (at, first []int64, err error) {
 		return nil, nil, errThrift
 	}
 	return at, first, nil
+}
+
+// parsePages reads a column index: what is known of each page of a column.
+func parsePages(b []byte) ([]stats, error) {
+	t := &compact{b: b}
+	var nulls []bool
+	var lo, hi [][]byte
+	var count []int64
+	texts := func(to *[][]byte) func(byte) { return func(e byte) { *to = append(*to, t.bytes(e)) } }
+	t.fields(func(id int, typ byte) {
+		switch id {
+		case 1:
+			t.list(typ, func(byte) { nulls = append(nulls, t.byte() == tTrue) })
+		case 2:
+			t.list(typ, texts(&lo))
+		case 3:
+			t.list(typ, texts(&hi))
+		case 5:
+			t.list(typ, func(e byte) { count = append(count, t.int(e)) })
+		default:
+			t.skip(typ)
+		}
+	})
+	switch {
+	case t.err != nil:
+		return nil, t.err
+	case len(lo) != len(nulls) || len(hi) != len(nulls) || count != nil && len(count) != len(nulls):
+		return nil, errThrift
+	}
+	out := make([]stats, len(nulls))
+	for i := range out {
+		out[i].nulls = -1
+		if count != nil {
+			out[i].nulls = count[i]
+		}
+		if nulls[i] {
+			out[i].nulls = allNull
+		} else {
+			out[i].min, out[i].max = lo[i], hi[i]
+		}
+	}
+	return out, nil
+}
+
+// allNull is as many nulls as there are rows.
+const allNull = -2
+
+// parseBloom reads the header of a bloom filter: its bytes, and how long the header is. One of another kind than the format has is an error.
+func parseBloom(b []byte) (size int64, n int, err error) {
+	t := &compact{b: b}
+	one := func(typ byte) {
+		t.record(typ, func(id int, typ byte) {
+			if t.skip(typ); id != 1 { // split blocks, xxHash, uncompressed
+				t.fail(errThrift)
+			}
+		})
+	}
+	t.fields(func(id int, typ byte) {
+		switch id {
+		case 1:
+			size = int64(t.int32(typ))
+		case 2, 3, 4:
+			one(typ)
+		default:
+			t.skip(typ)
+		}
+	})
+	return size, t.i, t.err
 }

@@ -63,6 +63,10 @@ type column struct {
 	win   window
 	in    []byte // buffer of expanded pages
 
+	chunk  *chunk
+	start  int64 // of the chunk in the file
+	ready  bool  // it is at row, of the row group
+	row    int64
 	left   int // rows of the page that are not yet read
 	mode   mode
 	levels hybrid
@@ -83,6 +87,8 @@ type column struct {
 	codes []int32
 	text  []byte
 	wide  []int64
+
+	bitmap []uint64
 }
 
 type mode uint8
@@ -98,48 +104,60 @@ const (
 
 const headerMax = 16 << 20
 
-// next goes to the next page that has rows.
-func (c *column) next() error {
+// next goes to the next page that has rows, and leaves out pages on the way whose rows, as many as skip at most, nobody wants: these are
+// not expanded. It gives how many rows they have.
+func (c *column) next(skip int64) (skipped int64, err error) {
 	for c.left == 0 {
-		h, page, err := c.page()
+		h, err := c.header()
 		if err != nil {
-			return err
+			return skipped, err
+		}
+		if (h.kind == pageData || h.kind == pageDataV2) && int64(h.values) <= skip-skipped {
+			c.win.seek(c.win.at + int64(h.size))
+			if skipped += int64(h.values); skipped == skip && h.values > 0 {
+				return skipped, nil
+			}
+			continue
+		}
+		page, err := c.body(h)
+		if err != nil {
+			return skipped, err
 		}
 		switch h.kind {
 		case pageIndex:
 		case pageDictionary:
 			if c.hasDict {
-				return errors.New("a second dictionary")
+				return skipped, errors.New("a second dictionary")
 			}
 			if err := c.dictionary(h, page); err != nil {
-				return fmt.Errorf("dictionary: %w", err)
+				return skipped, fmt.Errorf("dictionary: %w", err)
 			}
 		case pageData:
 			if err := c.v1(h, page); err != nil {
-				return err
+				return skipped, err
 			}
 		case pageDataV2:
 			if err := c.v2(h, page); err != nil {
-				return err
+				return skipped, err
 			}
 		default:
-			return fmt.Errorf("unknown kind of page %d", h.kind)
+			return skipped, fmt.Errorf("unknown kind of page %d", h.kind)
 		}
 	}
-	return nil
+	return skipped, nil
 }
 
 var errPages = errors.New("the pages end before the rows do")
 
-// page reads the next page's header and bytes.
-func (c *column) page() (h pageHeader, page []byte, err error) {
+// header reads the next page's header.
+func (c *column) header() (h pageHeader, err error) {
 	if c.win.at >= c.win.end {
-		return h, nil, errPages
+		return h, errPages
 	}
 	for size := 256; ; size *= 16 {
 		b, err := c.win.peek(size)
 		if err != nil {
-			return h, nil, err
+			return h, err
 		}
 		var n int
 		var short bool
@@ -149,23 +167,29 @@ func (c *column) page() (h pageHeader, page []byte, err error) {
 			break
 		}
 		if !short || len(b) < size || size > headerMax {
-			return h, nil, fmt.Errorf("page header: %w", err)
+			return h, fmt.Errorf("page header: %w", err)
 		}
 	}
 	if int64(h.size) > c.win.end-c.win.at {
-		return h, nil, fmt.Errorf("a page claims %d bytes, its chunk has %d left", h.size, c.win.end-c.win.at)
+		return h, fmt.Errorf("a page claims %d bytes, its chunk has %d left", h.size, c.win.end-c.win.at)
 	}
+	return h, nil
+}
+
+// body reads the bytes of the page whose header was read.
+func (c *column) body(h pageHeader) ([]byte, error) {
 	if int(h.plainSize) > c.max || int(h.size) > c.max {
-		return h, nil, fmt.Errorf("a page expands to %d bytes, more than the %d allowed", max(h.plainSize, h.size), c.max)
+		return nil, fmt.Errorf("a page expands to %d bytes, more than the %d allowed", max(h.plainSize, h.size), c.max)
 	}
-	if page, err = c.win.peek(int(h.size)); err != nil {
-		return h, nil, err
+	page, err := c.win.peek(int(h.size))
+	if err != nil {
+		return nil, err
 	}
 	c.win.advance(int(h.size))
 	if h.hasCRC && crc32.ChecksumIEEE(page) != h.crc {
-		return h, nil, errors.New("the checksum of a page is wrong")
+		return nil, errors.New("the checksum of a page is wrong")
 	}
-	return h, page, nil
+	return page, nil
 }
 
 // expand gives the page's bytes uncompressed, with padding behind.

@@ -194,7 +194,7 @@ func TestBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, want := range []string{"{-7 3 1}", "{-0 2 0}", "{a ü 0}", "{-5 5 0}", "{<nil> <nil> 0}"} {
+	for i, want := range []string{"{-7 3 1 3 <nil>}", "{-0 2 0 3 <nil>}", "{a ü 0 3 <nil>}", "{-5 5 0 3 <nil>}", "{<nil> <nil> 0 3 <nil>}"} {
 		got, ok := d.Units()[0].Bounds(i)
 		if fmt.Sprint(got) != want || !ok {
 			t.Errorf("column %d: %v, want %s", i, got, want)
@@ -305,7 +305,7 @@ func TestBoundsHold(t *testing.T) {
 }
 
 // holds counts the values of a column that are held to bounds.
-func holds(t *testing.T, what string, m connectors.Bounds, c *batch.Column) (said int) {
+func holds(t *testing.T, what string, m batch.Bounds, c *batch.Column) (said int) {
 	t.Helper()
 	if m.Nulls >= 0 && int(m.Nulls) != c.Nulls() {
 		t.Errorf("%s: %d nulls, %d are said", what, c.Nulls(), m.Nulls)

@@ -126,7 +126,7 @@ func TestPruneRandom(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", where, err)
 			}
-			return fmt.Sprint(got.ID, "\n", got)
+			return identified(got)
 		}
 		pruned, whole := mem.Of(rows, unit), mem.Of(rows, unit)
 		whole.Uncounted = true // then all is read

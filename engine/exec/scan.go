@@ -90,13 +90,19 @@ func (x *Exec) scanSource(ctx context.Context, f *flow, st Stage, t *turns) erro
 	}
 	units := src.Data.Units()
 	var live []int
+	never := f.prunes(schema)
 	for i, u := range units {
-		if !f.never(u, schema) {
+		// who is not counted must be read, for the numbers of the rows behind it
+		if u.Bounds == nil || u.Rows < 0 || !never(u.Bounds) {
 			live = append(live, i)
 		}
 	}
 	var rows atomic.Int64
-	err := x.read(ctx, src.Data, live, cols, t, func(w int, b batch.Batch) error {
+	in := &reading{data: src.Data, cols: cols, morsel: x.opt.MorselRows}
+	if counted(units) {
+		in.selection, in.skipped = f.selection(schema, never, cols, x.opt.MorselRows), st.Add
+	}
+	err := x.read(ctx, in, live, t, func(w int, b batch.Batch) error {
 		c := &x.ctxs[w].work
 		defer c.Reset()
 		st.Add(int64(b.N))
@@ -141,7 +147,7 @@ func (x *Exec) Map(ctx context.Context, data connectors.Dataset, cols []int, do 
 	}
 	q := &chunks{write: give}
 	t := newTurns(x.opt.Workers, q.add)
-	err := stopped(ctx, x.read(ctx, data, live, cols, t, func(w int, b batch.Batch) error {
+	err := stopped(ctx, x.read(ctx, &reading{data: data, cols: cols, morsel: x.opt.MorselRows}, live, t, func(w int, b batch.Batch) error {
 		c := &x.ctxs[w].work
 		defer c.Reset()
 		out, err := do(c, b)
@@ -156,19 +162,64 @@ func (x *Exec) Map(ctx context.Context, data connectors.Dataset, cols []int, do 
 	return Guard(func() error { return q.cut(1) })
 }
 
+// reading is what is read of a source.
+type reading struct {
+	data      connectors.Dataset
+	cols      []int
+	morsel    int
+	selection *connectors.Selection // nil: all rows
+	skipped   func(rows int64)      // hears of rows that were left out
+	misses    atomic.Int64          // units in a row of which most rows were given
+	turn      atomic.Int64          // units begun
+}
+
+// Where units in a row have shown that to look at some columns first spares nothing, only some of the others are looked at so.
+const (
+	missesMost = 4
+	lookEvery  = 16
+)
+
+// unit gives the rows of a unit, morsel by morsel.
+func (r *reading) unit(ctx context.Context, c *batch.Ctx, unit int, emit func(batch.Batch) error) error {
+	s, ok := r.data.(connectors.Selector)
+	if !ok || r.selection == nil {
+		return r.data.Read(ctx, c, unit, r.cols, r.morsel, emit)
+	}
+	want := *r.selection
+	if turn := r.turn.Add(1); r.misses.Load() >= missesMost && turn%lookEvery != 0 {
+		want.Early, want.Wanted = nil, nil
+	}
+	rows := r.data.Units()[unit].Rows
+	left := rows
+	err := s.Select(ctx, c, unit, want, func(b batch.Batch) error {
+		left -= int64(b.N)
+		return emit(b)
+	})
+	if err != nil {
+		return err
+	}
+	if want.Wanted != nil && 4*left < rows {
+		r.misses.Add(1)
+	} else if want.Wanted != nil {
+		r.misses.Store(0)
+	}
+	r.skipped(left)
+	return nil
+}
+
 // fewUnits: where there are so many workers for each unit, one reads and all work: a file of one row group, which nobody can cut,
 // keeps every core busy as long as reading it is not most of the work. With fewer, readers of their own are the faster ones.
 const fewUnits = 2
 
 // read gives the rows of units, morsel by morsel, to do, on any worker. The pieces of t are the units, or the morsels where units are
 // not counted or few.
-func (x *Exec) read(ctx context.Context, data connectors.Dataset, units, cols []int, t *turns, do func(w int, b batch.Batch) error) error {
-	if !counted(data.Units()) || x.opt.Workers >= fewUnits*max(1, len(units)) {
-		return x.stream(ctx, data, units, cols, t, do)
+func (x *Exec) read(ctx context.Context, in *reading, units []int, t *turns, do func(w int, b batch.Batch) error) error {
+	if !counted(in.data.Units()) || x.opt.Workers >= fewUnits*max(1, len(units)) {
+		return x.stream(ctx, in, units, t, do)
 	}
 	return x.parallel(ctx, len(units), t, func(w, i int) error {
 		c := &x.ctxs[w].read
-		return data.Read(ctx, c, units[i], cols, x.opt.MorselRows, func(b batch.Batch) error {
+		return in.unit(ctx, c, units[i], func(b batch.Batch) error {
 			defer c.Reset()
 			return do(w, b)
 		})
@@ -180,7 +231,7 @@ var sampleSeed = hash.Seed("headrace sample")
 
 // stream reads units whose rows are not counted before they are read, or which are few: one reader numbers the rows, all workers take
 // morsels from a short queue. It gives the error of the first morsel that failed, and the reader's own if none did.
-func (x *Exec) stream(ctx context.Context, data connectors.Dataset, units, cols []int, t *turns, do func(int, batch.Batch) error) error {
+func (x *Exec) stream(ctx context.Context, in *reading, units []int, t *turns, do func(int, batch.Batch) error) error {
 	type piece struct {
 		i int
 		b batch.Batch
@@ -227,9 +278,9 @@ func (x *Exec) stream(ctx context.Context, data connectors.Dataset, units, cols 
 	}
 	err := Guard(func() error {
 		c := &batch.Ctx{Poison: x.opt.Poison}
-		row, n, known := uint64(0), 0, counted(data.Units())
+		row, n, known := uint64(0), 0, counted(in.data.Units())
 		for _, u := range units {
-			err := data.Read(reading, c, u, cols, x.opt.MorselRows, func(b batch.Batch) error {
+			err := in.unit(reading, c, u, func(b batch.Batch) error {
 				if !known {
 					b.ID = batch.IDs{Base: row}
 				}

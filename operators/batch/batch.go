@@ -90,6 +90,16 @@ func (b *Batch) KeyAt(i int) uint64 {
 	return b.Key[i]
 }
 
+// Bounds is what is known of a column of rows that nobody has read: a row group, a page. Least and greatest value may be wider than the
+// values are, never narrower; NaN is outside of them.
+type Bounds struct {
+	Min, Max any   // int64 for integers, times and decimals, float64, string; nil: not known
+	Nulls    int64 // -1: not known
+	Rows     int64 // 0: not known
+	// Has says whether a value (int64, float64, string) may be among them; nil: not known. It may read, so it is asked last.
+	Has func(v any) bool
+}
+
 // Clone copies the batch to the Go heap.
 func (b Batch) Clone() Batch { return b.Copy(nil) }
 

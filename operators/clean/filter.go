@@ -90,9 +90,12 @@ func (f *Filter) Check(s operators.Site) (operators.Output, diag.List) {
 func (f *Filter) Narrow(operators.Site, []string) operators.Op { return f }
 
 // Never says whether the condition cannot be true of any row whose columns are within bounds.
-func (f *Filter) Never(s operators.Site, bounds func(string) (any, any, int64, bool)) bool {
+func (f *Filter) Never(s operators.Site) func(func(string) (batch.Bounds, bool)) bool {
 	t, l := f.check(s)
-	return !l.Failed() && t.Never(bounds)
+	if l.Failed() {
+		return func(func(string) (batch.Bounds, bool)) bool { return false }
+	}
+	return t.Never
 }
 
 // Program is the condition.

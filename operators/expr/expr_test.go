@@ -345,20 +345,23 @@ func TestScalar(t *testing.T) {
 
 // TestNever: what says never is never true of a row within the bounds, and the plain cases are found.
 func TestNever(t *testing.T) {
-	bounds := func(c string) (any, any, int64, bool) {
+	has := func(all ...any) func(any) bool { return func(v any) bool { return slices.Contains(all, v) } }
+	bounds := func(c string) (batch.Bounds, bool) {
 		switch c {
 		case "i":
-			return int64(10), int64(20), 0, true
+			return batch.Bounds{Min: int64(10), Max: int64(20), Has: has(int64(10), int64(15), int64(20))}, true
 		case "i0":
-			return int64(10), int64(20), 3, true
+			return batch.Bounds{Min: int64(10), Max: int64(20), Nulls: 3, Rows: 4}, true
 		case "f":
-			return 1.0, 2.0, 0, true
+			return batch.Bounds{Min: 1.0, Max: 2.0, Has: has(1.5)}, true
 		case "s":
-			return "lax", "sfo", 0, true
+			return batch.Bounds{Min: "lax", Max: "sfo", Has: has("mia", "sfo")}, true
+		case "s0":
+			return batch.Bounds{Nulls: 4, Rows: 4}, true
 		case "d":
-			return int64(11000), int64(11016), 0, true
+			return batch.Bounds{Min: int64(11000), Max: int64(11016)}, true
 		}
-		return nil, nil, 0, false
+		return batch.Bounds{}, false
 	}
 	for src, want := range map[string]bool{
 		"i < 10": true, "i < 11": false, "i > 20": true, "i >= 20": false, "i == 21": true, "i == 15": false, "i != 15": false, "30 < i": true,
@@ -366,6 +369,10 @@ func TestNever(t *testing.T) {
 		"f < 1": true, "not (f < 3)": false, "f != f": false, "s < \"a\"": true, "s startsWith \"a\"": true, "s startsWith \"z\"": true, "s startsWith \"s\"": false,
 		"s in [\"a\", \"z\"]": true, "s in [\"mia\"]": false, "d > \"2000-02-29\"": true, "d >= \"2000-02-29\"": false, "i == nil": true, "i0 == nil": false,
 		"i < 5.5": true, "int(s) > 3 and i < 5": false, "i < 5 and int(s) > 3": true, "i + 1 > 3": false, "i in [1, 2]": true, "i in 1..9": true, "k < 5": false,
+		"i == 16": true, "16 == i": true, "i in [11, 16]": true, "i in [15, 16]": false, "i != 16": false, "i == 15.0": false, "i == 15.5": false,
+		"f == 1.25": true, "f == 1.5": false, "not (f != 1.25)": false, "s == \"nyc\"": true, "s == \"mia\"": false, "s in [\"nyc\", \"pdx\"]": true,
+		"s == \"nyc\" or i == 16": true, "s0 == \"a\"": true, "s0 != \"a\"": true, "not (s0 in [\"a\"])": true, "s0 startsWith \"a\"": true, "s0 == nil": false,
+		"s0 < \"a\" or s0 >= \"a\"": true, "s0 != nil": true,
 		"i < 5 ? b : false": true, "i > 15 ? b : false": false, "false": true, "true": false, "i0 != nil and i0 < 3": true, "d == \"2001-01-05\"": true,
 	} {
 		typed, l := Check(src, lawSchema, diag.At{})
@@ -390,7 +397,7 @@ func TestNever(t *testing.T) {
 				rows[i] = append(rows[i], randomValue(r, f))
 			}
 		}
-		if !typed.Never(func(c string) (any, any, int64, bool) { return boundsOf(typed, rows, c) }) {
+		if !typed.Never(func(c string) (batch.Bounds, bool) { return boundsOf(typed, rows, c), true }) {
 			continue
 		}
 		found++
@@ -407,7 +414,9 @@ func TestNever(t *testing.T) {
 	}
 }
 
-func boundsOf(t *Typed, rows [][]any, c string) (lo, hi any, nulls int64, ok bool) {
+func boundsOf(t *Typed, rows [][]any, c string) batch.Bounds {
+	b := batch.Bounds{Rows: int64(len(rows))}
+	var values []any
 	for j, f := range t.cols {
 		if f.Name != c {
 			continue
@@ -418,18 +427,20 @@ func boundsOf(t *Typed, rows [][]any, c string) (lo, hi any, nulls int64, ok boo
 				continue
 			}
 			if v == nil {
-				nulls++
+				b.Nulls++
 				continue
 			}
-			if x, ok := order(v, lo); lo == nil || ok && x < 0 {
-				lo = v
+			values = append(values, v)
+			if x, ok := order(v, b.Min); b.Min == nil || ok && x < 0 {
+				b.Min = v
 			}
-			if x, ok := order(v, hi); hi == nil || ok && x > 0 {
-				hi = v
+			if x, ok := order(v, b.Max); b.Max == nil || ok && x > 0 {
+				b.Max = v
 			}
 		}
 	}
-	return lo, hi, nulls, true
+	b.Has = func(v any) bool { return slices.Contains(values, v) }
+	return b
 }
 
 func TestSource(t *testing.T) {

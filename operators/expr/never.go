@@ -11,11 +11,10 @@ import (
 // Never says whether the expression, a filter, provably is true for no row of a unit of data (a row group, a page) and fails for
 // none, so that the unit need not be read: an overflow or a bad cast in a unit must be found wherever the unit's edges lie.
 //
-// bounds gives what is known of a column: the least and greatest value, wider than the values or nil where they are not known,
-// and how many nulls there are; false where nothing is known. Integers, dates, timestamps and decimals come as the int64 that the
-// column holds, floats as float64 (NaN left out), texts as string. Never looks at comparisons of columns with constants, in,
-// startsWith, tests for nil, and, or, not; of all else it assumes that anything may come out.
-func (t *Typed) Never(bounds func(col string) (min, max any, nulls int64, ok bool)) bool {
+// bounds gives what is known of a column; false where nothing is known. Integers, dates, timestamps and decimals come as the int64 that the
+// column holds, floats as float64, texts as string. Never looks at comparisons of columns with constants, in, startsWith, tests for nil,
+// and, or, not; of all else it assumes that anything may come out. Whether a value is there is asked where the bounds leave it open.
+func (t *Typed) Never(bounds func(col string) (batch.Bounds, bool)) bool {
 	if t.Type.Kind != batch.Bool || len(t.nodes) == 0 {
 		return false
 	}
@@ -32,9 +31,11 @@ func (t *Typed) Never(bounds func(col string) (min, max any, nulls int64, ok boo
 type outcome struct {
 	yes, no, null, err bool
 	lo, hi             any
+	none               bool             // there are only nulls
+	has                func(v any) bool // whether a value may be there; nil: not known
 }
 
-func (t *Typed) outcome(k int, out []outcome, bounds func(string) (any, any, int64, bool)) outcome {
+func (t *Typed) outcome(k int, out []outcome, bounds func(string) (batch.Bounds, bool)) outcome {
 	nd := &t.nodes[k]
 	arg := func(i int) outcome { return out[nd.Args[i]] }
 	o := outcome{yes: true, no: true, err: nd.CanFail()}
@@ -44,9 +45,16 @@ func (t *Typed) outcome(k int, out []outcome, bounds func(string) (any, any, int
 	}
 	switch nd.Op {
 	case "col":
-		lo, hi, nulls, ok := bounds(t.cols[nd.I].Name)
-		o.null = !ok || nulls != 0
-		if ok && lo != nil && hi != nil && lo == lo && hi == hi && sameClass(lo, hi, nd.Type) {
+		b, ok := bounds(t.cols[nd.I].Name)
+		lo, hi := b.Min, b.Max
+		o.null = !ok || b.Nulls != 0
+		if !ok {
+			break
+		}
+		if o.has = b.Has; b.Rows > 0 && b.Nulls == b.Rows {
+			o.yes, o.no, o.none = false, false, true
+		}
+		if lo != nil && hi != nil && lo == lo && hi == hi && sameClass(lo, hi, nd.Type) {
 			o.lo, o.hi = lo, hi
 		}
 	case "bool":
@@ -63,6 +71,10 @@ func (t *Typed) outcome(k int, out []outcome, bounds func(string) (any, any, int
 		o = outcome{null: true}
 	case "to_float", "to_int":
 		a := arg(0)
+		if nd.Op == "to_float" && t.nodes[nd.Args[0]].Type.Float() { // a narrower one
+			o.lo, o.hi, o.has = a.lo, a.hi, a.has
+			break
+		}
 		lo, ok1 := a.lo.(int64)
 		hi, ok2 := a.hi.(int64)
 		if !ok1 || !ok2 || !t.nodes[nd.Args[0]].Type.Integer() {
@@ -70,13 +82,15 @@ func (t *Typed) outcome(k int, out []outcome, bounds func(string) (any, any, int
 		}
 		if o.lo, o.hi, o.err = lo, hi, a.err; nd.Op == "to_float" {
 			o.lo, o.hi = float64(lo), float64(hi)
+		} else {
+			o.has = a.has // no integer changes where an int64 is made of it
 		}
 	case "not":
 		o.yes, o.no = arg(0).no, arg(0).yes
 	case "is_null":
 		o.yes, o.no, o.null = arg(0).null, true, false
 	case "not_null":
-		o.yes, o.no, o.null = true, arg(0).null, false
+		o.yes, o.no, o.null = !arg(0).none, arg(0).null, false
 	case "and":
 		a, b := arg(0), arg(1)
 		on := a.yes || a.null // the right side is looked at
@@ -100,8 +114,11 @@ func (t *Typed) outcome(k int, out []outcome, bounds func(string) (any, any, int
 		o.compare(nd.Op, arg(0), arg(1), t.nodes[nd.Args[0]].Type.Float())
 	case "in":
 		o.yes = within(nd, arg(0))
+		o.no = !arg(0).none
 	case "starts_with":
-		if p, ok := arg(1).lo.(string); ok && arg(1).hi == p {
+		if arg(0).none {
+			o.yes, o.no = false, false
+		} else if p, ok := arg(1).lo.(string); ok && arg(1).hi == p {
 			o.prefix(arg(0), p)
 		}
 	case "try_to_int", "try_parse_int", "try_parse_float", "try_parse_date", "try_parse_timestamp":
@@ -144,6 +161,10 @@ func order(a, b any) (int, bool) {
 
 // compare narrows what a comparison may give. Floats may be NaN besides what their bounds say: then it is false, or != true.
 func (o *outcome) compare(op string, a, b outcome, nan bool) {
+	if a.none || b.none {
+		o.yes, o.no = false, false
+		return
+	}
 	least, ok1 := order(a.lo, b.hi)
 	most, ok2 := order(a.hi, b.lo)
 	if !ok1 || !ok2 {
@@ -165,17 +186,25 @@ func (o *outcome) compare(op string, a, b outcome, nan bool) {
 	} else if nan {
 		o.no = true
 	}
+	if op == "eq" && o.yes {
+		o.yes = a.may(b) && b.may(a)
+	}
+}
+
+// may says whether the one value that b is, if it is one, may be among those of o.
+func (o *outcome) may(b outcome) bool {
+	return o.has == nil || b.lo == nil || b.lo != b.hi || o.has(b.lo)
 }
 
 // within says whether a list may hold a value between the bounds.
 func within(nd *program.ExprNode, a outcome) bool {
-	if a.lo == nil {
-		return len(nd.Ints)+len(nd.Floats)+len(nd.Strings) > 0
+	if a.none {
+		return false
 	}
 	has := func(v any) bool {
 		x, ok1 := order(a.lo, v)
 		y, ok2 := order(v, a.hi)
-		return !ok1 || !ok2 || x <= 0 && y <= 0
+		return (!ok1 || !ok2 || x <= 0 && y <= 0) && (a.has == nil || a.has(v))
 	}
 	for _, v := range nd.Ints {
 		if has(v) {

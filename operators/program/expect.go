@@ -56,6 +56,16 @@ func (k *Expect) Init(in, out []batch.Type) error {
 	return nil
 }
 
+// Fails counts the rules that a row can break.
+func (k *Expect) Fails() (n int) {
+	for _, r := range k.Rules {
+		if r.NotNull || r.HasMin || r.HasMax || r.Categories != nil {
+			n++
+		}
+	}
+	return n
+}
+
 func (r *Rule) number(x float64) error {
 	if r.HasMin && !(x >= r.Min) {
 		return fmt.Errorf("column %q is %v, its contract says at least %v", r.Name, x, r.Min)

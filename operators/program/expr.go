@@ -273,6 +273,16 @@ func (nd *ExprNode) CanFail() bool {
 	return false
 }
 
+// Fails counts the operations that can.
+func (e *Expr) Fails() (n int) {
+	for i := range e.Nodes {
+		if e.Nodes[i].CanFail() {
+			n++
+		}
+	}
+	return n
+}
+
 // class is how a value is held: 'b' a bit, 'i' an int64, 'f' a float64, 's' a text, 0 not at all.
 func class(t batch.Type) byte {
 	switch t.Kind {

@@ -38,6 +38,9 @@ type Narrower interface {
 	Narrow(keep []bool) (k Kind, in []int)
 }
 
+// Failing is a kind that may fail on a row; Fails gives in how many ways.
+type Failing interface{ Fails() int }
+
 // RowError is an error that one row of a batch gave: an integer overflow, a cast that does not fit.
 type RowError struct {
 	Row  int    // in the batch; -1 from a row form

@@ -264,10 +264,12 @@ func (*filterOp) Program(operators.Site) program.Graph {
 }
 
 // Never takes a column with nulls for one without values.
-func (*filterOp) Never(_ operators.Site, bounds func(string) (lo, hi any, nulls int64, ok bool)) bool {
-	_, hi, nulls, _ := bounds("x")
-	most, _ := hi.(float64)
-	return nulls > 0 || most < 1
+func (*filterOp) Never(operators.Site) func(func(string) (batch.Bounds, bool)) bool {
+	return func(bounds func(string) (batch.Bounds, bool)) bool {
+		b, _ := bounds("x")
+		most, _ := b.Max.(float64)
+		return b.Nulls > 0 || most < 1
+	}
 }
 
 type fitOp struct{ Op }

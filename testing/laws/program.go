@@ -317,7 +317,7 @@ func (s *suite) single(g *program.Graph, cols []batch.Column, n int, want result
 
 // pruner is an operator that says of rows, by the bounds of their columns, that it keeps none and fails for none.
 type pruner interface {
-	Never(s operators.Site, bounds func(col string) (lo, hi any, nulls int64, ok bool)) bool
+	Never(s operators.Site) func(bounds func(col string) (batch.Bounds, bool)) bool
 }
 
 func (s *suite) pruned(in *instance, g *program.Graph, res result) {
@@ -326,7 +326,7 @@ func (s *suite) pruned(in *instance, g *program.Graph, res result) {
 	if !ok || k < 0 {
 		return
 	}
-	t, keep := in.in[0], &res.out[k]
+	t, keep, never := in.in[0], &res.out[k], p.Never(in.site)
 	stays := make([]bool, t.N) // or fails
 	for i := range stays {
 		stays[i] = true
@@ -336,13 +336,12 @@ func (s *suite) pruned(in *instance, g *program.Graph, res result) {
 	}
 	for _, size := range []int{1, 2, 3, 5, 9, 20} {
 		for lo := 0; lo+size <= t.N; lo++ {
-			never := p.Never(in.site, func(col string) (any, any, int64, bool) {
+			never := never(func(col string) (batch.Bounds, bool) {
 				j := t.Index(col)
 				if j < 0 {
-					return nil, nil, -1, false
+					return batch.Bounds{}, false
 				}
-				b, ok := mem.Bounds(t.Cols[j], lo, lo+size)
-				return b.Min, b.Max, b.Nulls, ok
+				return mem.Bounds(t.Cols[j], lo, lo+size)
 			})
 			if at := slices.Index(stays[lo:lo+size], true); never && at >= 0 {
 				s.breaks(Prune, "rows %d to %d would not be read, and row %d stays or fails", lo, lo+size-1, lo+at)

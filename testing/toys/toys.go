@@ -175,10 +175,12 @@ func (k *Filter) Program(operators.Site) program.Graph {
 }
 
 // Never says whether the bounds of a unit's rows leave none.
-func (k *Filter) Never(_ operators.Site, bounds func(string) (lo, hi any, nulls int64, ok bool)) bool {
-	_, hi, _, ok := bounds(k.Col)
-	most, known := hi.(float64)
-	return ok && known && most < k.Least
+func (k *Filter) Never(operators.Site) func(func(string) (batch.Bounds, bool)) bool {
+	return func(bounds func(string) (batch.Bounds, bool)) bool {
+		b, ok := bounds(k.Col)
+		most, known := b.Max.(float64)
+		return ok && known && most < k.Least
+	}
 }
 
 // Split sends rows to parts by a hash of columns, which also draws their folds.

@@ -51,6 +51,7 @@ type Dataset struct {
 	mu    sync.Mutex
 	asked map[string]bool
 	read  map[int]bool
+	left  int
 }
 
 // Of makes a dataset.
@@ -96,7 +97,7 @@ func (d *Dataset) cuts() []int {
 
 // Bounds are what a file would say of the rows lo to hi of a column: the least and greatest value, NaN left out, and the nulls. Of bools,
 // wide columns and lists nothing is said.
-func Bounds(c batch.Column, lo, hi int) (b connectors.Bounds, ok bool) {
+func Bounds(c batch.Column, lo, hi int) (b batch.Bounds, ok bool) {
 	var least, most any
 	put := func(v any, below func(a, b any) bool) {
 		if least == nil || below(v, least) {
@@ -129,10 +130,10 @@ func Bounds(c batch.Column, lo, hi int) (b connectors.Bounds, ok bool) {
 		case c.Type.Text():
 			put(string(c.Text(i)), func(a, b any) bool { return a.(string) < b.(string) })
 		default:
-			return connectors.Bounds{}, false
+			return batch.Bounds{}, false
 		}
 	}
-	b.Min, b.Max = least, most
+	b.Min, b.Max, b.Rows = least, most, int64(hi-lo)
 	return b, true
 }
 
@@ -142,7 +143,7 @@ func (d *Dataset) Units() []connectors.Unit {
 	var out []connectors.Unit
 	for i := range len(at) - 1 {
 		u := connectors.Unit{File: "memory", First: uint64(at[i]), Rows: int64(at[i+1] - at[i]),
-			Bounds: func(col int) (connectors.Bounds, bool) { return Bounds(d.Cols[col], at[i], at[i+1]) }}
+			Bounds: func(col int) (batch.Bounds, bool) { return Bounds(d.Cols[col], at[i], at[i+1]) }}
 		if d.Uncounted {
 			u.Rows, u.Bounds = -1, nil
 			if i > 0 {
@@ -185,13 +186,62 @@ func (d *Dataset) Read(ctx context.Context, c *batch.Ctx, unit int, cols []int, 
 	return nil
 }
 
+// Select gives the rows of a unit that are wanted, in every other batch with those beside them. What is said never to be wanted is left out five
+// rows at a time.
+func (d *Dataset) Select(ctx context.Context, c *batch.Ctx, unit int, s connectors.Selection, emit func(batch.Batch) error) error {
+	turn := unit
+	return d.Read(ctx, c, unit, s.Cols, s.RowsMax, func(b batch.Batch) error {
+		turn++
+		if s.Wanted == nil {
+			return emit(b)
+		}
+		early := b
+		early.Cols = nil
+		for _, j := range s.Early {
+			early.Cols = append(early.Cols, b.Cols[slices.Index(s.Cols, j)])
+		}
+		keep, err := s.Wanted(c, early)
+		if err != nil {
+			return emit(b)
+		}
+		var idx []int32
+		for lo := 0; lo < b.N; lo += 5 {
+			hi := min(b.N, lo+5)
+			at := int(b.ID.Base) + lo
+			never := s.Never != nil && s.Never(func(col int) (batch.Bounds, bool) { return Bounds(d.Cols[col], at, at+hi-lo) })
+			for i := lo; i < hi && !never; i++ {
+				if keep[i>>6]>>(i&63)&1 == 1 || turn%2 == 0 {
+					idx = append(idx, int32(i))
+				}
+			}
+		}
+		d.mu.Lock()
+		d.left += b.N - len(idx)
+		d.mu.Unlock()
+		if len(idx) == 0 {
+			return nil
+		}
+		return emit(b.Take(c, idx))
+	})
+}
+
+// LeftOut is how many rows of the units that were read were not given, because nobody wanted them.
+func (d *Dataset) LeftOut() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.left
+}
+
 // Files are none.
 func (d *Dataset) Files() []connectors.File { return nil }
 
 // Close does nothing.
 func (d *Dataset) Close() error { return nil }
 
-var _ connectors.Dataset = (*Dataset)(nil)
+var (
+	_ connectors.Dataset  = (*Dataset)(nil)
+	_ connectors.Selector = (*Dataset)(nil)
+)
 
 // Rows copies rows of a column to the Go heap, from any row on.
 func Rows(c batch.Column, lo, hi int) batch.Column {
