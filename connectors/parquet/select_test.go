@@ -20,6 +20,7 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/expr"
+	"github.com/headrace/headrace/testing/duckdb"
 )
 
 // near is a row whose values are like those of the rows around it, so that pages and row groups differ.
@@ -402,7 +403,7 @@ func TestSelectSkipsPages(t *testing.T) {
 // TestSelectByDuckDB: the bloom filters and statistics that DuckDB writes.
 func TestSelectByDuckDB(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "duck.parquet")
-	duckdb(t, fmt.Sprintf(`copy (select (range // 40) * 2 as i, ((range // 40) * 2)::varchar || ' a' as s, range * 2.0::double as f,
+	duckdb.Query(t, fmt.Sprintf(`copy (select (range // 40) * 2 as i, ((range // 40) * 2)::varchar || ' a' as s, range * 2.0::double as f,
 		case when range %% 3 = 0 then (range // 40) * 2 end as i0 from range(20000)) to '%s' (format parquet, row_group_size 4096, compression zstd)`, path))
 	d, err := openPath(path)
 	if err != nil {
