@@ -1,6 +1,7 @@
 package group
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -19,7 +20,7 @@ type model struct {
 }
 
 func (m *model) insert(row []uint64) int32 {
-	k := fmt.Sprint(row)
+	k := text(row)
 	g, ok := m.numbers[k]
 	if !ok {
 		g = int32(len(m.keys))
@@ -27,6 +28,15 @@ func (m *model) insert(row []uint64) int32 {
 		m.keys = append(m.keys, slices.Clone(row))
 	}
 	return g
+}
+
+// text is a row as the key of a map.
+func text(row []uint64) string {
+	var b []byte
+	for _, w := range row {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return string(b)
 }
 
 // hashes of one kind each: good ones, ones that all meet in a slot, in a tag, in both.
@@ -71,6 +81,9 @@ func testTable(t *testing.T) {
 			m, table := model{numbers: map[string]int32{}}, New(w)
 			for round := range 2 {
 				for step, n := range []int{0, 1, 2, 7, 8, 9, 63, 64, 65, 255, 256, 257, 511, 512, 513, 1000, 3} {
+					if n > 257 && name != "rows" {
+						continue // those that collide take as long as there are rows
+					}
 					keys := make([]uint64, n*w)
 					for i := range keys {
 						keys[i] = r.Uint64N(uint64(3+20*step)) << (60 * r.Uint64N(2))
@@ -79,7 +92,7 @@ func testTable(t *testing.T) {
 					hashing(hashes, keys, w)
 					table.Find(before, hashes, keys)
 					for i := range n {
-						want, ok := m.numbers[fmt.Sprint(keys[i*w:(i+1)*w])]
+						want, ok := m.numbers[text(keys[i*w:(i+1)*w])]
 						if !ok {
 							want = -1
 						}
