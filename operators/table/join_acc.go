@@ -85,9 +85,11 @@ func (a *joinAcc) Add(c *batch.Ctx, b batch.Batch) error {
 	}
 	chunk := make([]batch.Column, len(a.types))
 	for j := range chunk {
-		chunk[j] = b.Cols[j].Take(nil, take)
+		if !a.coded(j) {
+			chunk[j] = b.Cols[j].Take(nil, take)
+		}
 	}
-	return a.put(chunk)
+	return a.put(chunk, len(take))
 }
 
 // withKeys are the rows that have no null in the first columns.
@@ -141,14 +143,17 @@ const (
 	tidyBytes = 1 << 20
 )
 
-// put takes a chunk of rows, which at counts already.
-func (a *joinAcc) put(chunk []batch.Column) error {
+// coded says whether column j is a text of the key, which the words of keys have by number and chunks leave out.
+func (a *joinAcc) coded(j int) bool { return j < len(a.keys) && a.keys[j].texts != nil }
+
+// put takes a chunk of n rows, which at counts already.
+func (a *joinAcc) put(chunk []batch.Column, n int) error {
 	for j := range chunk {
 		chunk[j] = chunk[j].Plain(nil)
 		oneNaN(&chunk[j])
 		a.held += chunk[j].Bytes()
 	}
-	a.chunks, a.rows = append(a.chunks, chunk), a.rows+chunk[0].N
+	a.chunks, a.rows = append(a.chunks, chunk), a.rows+n
 	if len(a.chunks) > chunksMax || a.rows > 2*len(a.ids) && a.held > tidyBytes {
 		return a.tidy()
 	}
@@ -181,6 +186,9 @@ func (a *joinAcc) tidy() error {
 	one := make([]batch.Column, len(a.types))
 	a.held = 0
 	for j := range one {
+		if a.coded(j) {
+			continue
+		}
 		parts := make([]batch.Column, len(a.chunks))
 		for i, c := range a.chunks {
 			parts[i] = c[j]
@@ -207,14 +215,26 @@ func (a *joinAcc) columns() ([]batch.Column, error) {
 	if err := a.tidy(); err != nil {
 		return nil, err
 	}
-	if len(a.chunks) > 0 {
-		return a.chunks[0], nil
-	}
-	none := make([]batch.Column, len(a.types))
+	out := make([]batch.Column, len(a.types))
 	for j, t := range a.types {
-		none[j] = counts.Column(t, nil)
+		switch {
+		case len(a.chunks) == 0:
+			out[j] = counts.Column(t, nil)
+		case !a.coded(j):
+			out[j] = a.chunks[0][j]
+		default:
+			texts, err := a.keys[j].texts.Texts()
+			if err != nil {
+				return nil, &operators.ErrData{Err: err}
+			}
+			codes, w := make([]int32, len(a.ids)), a.table.Words()
+			for i := range codes {
+				codes[i] = int32(a.table.Keys()[i*w+a.keys[j].word] >> a.keys[j].shift)
+			}
+			out[j] = batch.OfCodes(codes, &texts)
+		}
 	}
-	return none, nil
+	return out, nil
 }
 
 // Merge takes the other's rows; of equal keys the least identity stays.

@@ -131,6 +131,24 @@ func (k *Keys) Float(code int32) float64 {
 // Text is the value of a code of a text type.
 func (k *Keys) Text(code int32) string { return string(k.texts.Key(int(code))) }
 
+// Texts is a column of all values of a text type, by code.
+func (k *Keys) Texts() (batch.Column, error) {
+	n, total := k.texts.Len(), 0
+	for i := range n {
+		total += len(k.texts.Key(i))
+	}
+	if total > math.MaxInt32 {
+		return batch.Column{}, batch.ErrTextTooLong
+	}
+	c := (*batch.Ctx)(nil).New(k.Type, n)
+	c.Values = make([]byte, 0, total)
+	for i := range n {
+		c.Values = append(c.Values, k.texts.Key(i)...)
+		c.Offsets[i+1] = int32(len(c.Values))
+	}
+	return c, nil
+}
+
 // Value is the value of a code.
 func (k *Keys) Value(code int32) program.Value {
 	v := program.Value{Kind: k.Type.Kind}
