@@ -269,13 +269,20 @@ func (t *Table) Grow(n int) {
 	}
 }
 
-// pageWords is how many words a page of memory has at least.
-const pageWords = 4096 / 8
+// pageWords is how many words a page of memory has at least; touchedMax is up to how many words pages are touched, as it was measured to
+// pay: of 30 million groups it did not.
+const (
+	pageWords  = 4096 / 8
+	touchedMax = 1 << 22
+)
 
-// touched is n zeros in pages that have been written to. Slots are read before they are written, and a page of new memory that is read
+// touched is n zeros, in pages that have been written to where they are not too many. Slots are read before they are written, and a page of new memory that is read
 // first is the system's one page of zeros: the write that follows then faults again, and has every core forget that page.
 func touched(n int) []uint64 {
 	s := make([]uint64, n)
+	if n > touchedMax {
+		return s
+	}
 	for i := 0; i < n; i += pageWords {
 		s[i] = 0
 	}
