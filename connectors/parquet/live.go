@@ -228,7 +228,11 @@ func (r *reader) bloomHas(at int64, v []byte) (bool, error) {
 	if err != nil || size <= 0 || size%32 != 0 || size > bloomMax || size > r.s.size-8-at-int64(n) {
 		return true, nil //nolint:nilerr // what is malformed says nothing
 	}
-	return bloom.CheckSplitBlock(io.NewSectionReader(r.f, at+int64(n), size), size, xxhash.Sum64(v))
+	is, err := bloom.CheckSplitBlock(io.NewSectionReader(r.f, at+int64(n), size), size, xxhash.Sum64(v))
+	if err == io.EOF { // it was there when the footer was read
+		err = io.ErrUnexpectedEOF
+	}
+	return is || err != nil, err
 }
 
 // openDictionary reads the dictionary of a column that was not read from yet; false where none can be read: whoever reads the column finds out

@@ -10,11 +10,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	pq "github.com/parquet-go/parquet-go"
 
 	"github.com/headrace/headrace/connectors"
+	"github.com/headrace/headrace/connectors/files/filestest"
 	"github.com/headrace/headrace/connectors/parquet"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
@@ -462,6 +464,30 @@ func TestSelectMutants(t *testing.T) {
 			if _, _, err := k.selected(d, s); err != nil && (!strings.Contains(err.Error(), bad) || strings.Contains(err.Error(), "a decoder failed")) {
 				t.Errorf("mutant %d, %s: %v", seed, where, err)
 			}
+		}
+	}
+}
+
+// TestSelectFaults: a disk that fails wherever a selection reads, its indexes and filters included, is an error of the disk and not of the data.
+func TestSelectFaults(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f.parquet")
+	writeNear(t, path, nearRows(rand.New(rand.NewPCG(6, 6)), 1500), pq.PageBufferSize(800), pq.MaxRowsPerRowGroup(1000), blooms())
+	for at, fired := 1, 1; fired > 0; at++ {
+		fs := &filestest.Faulty{FS: localFS, Err: syscall.EIO, At: at, Only: func(op string) bool { return op == "read" }}
+		o := parquet.New()
+		o.Path = path
+		d, err := o.Open(context.Background(), fs, nil)
+		if err == nil {
+			k := conditionOf(t, d.Schema(), "i == 40 and s != \"x\" or p in [\"0050 a\", \"0051 a\"]")
+			_, _, err = k.selected(d, connectors.Selection{Cols: every(d), RowsMax: 300, Never: k.never(d.Schema()), Early: k.early, Wanted: k.wanted})
+		}
+		fired = fs.Fired()
+		var data *connectors.DataError
+		if (fired > 0) != errors.Is(err, syscall.EIO) || errors.As(err, &data) {
+			t.Errorf("read %d: %v", at, err)
+		}
+		if fired == 0 && at < 20 {
+			t.Errorf("%d reads: the test shows little", at)
 		}
 	}
 }
