@@ -69,7 +69,8 @@ func decompress(codec int32, dst, src []byte) error {
 	case codecZstd:
 		d := zstds.Get().(*zstd.Decoder)
 		defer zstds.Put(d)
-		out, err := d.DecodeAll(src, dst[:0:len(dst)])
+		// Where there is room behind the end, its faster loops may write there.
+		out, err := d.DecodeAll(src, dst[:0:min(cap(dst), len(dst)+padding)])
 		if err == nil && len(out) != len(dst) {
 			err = errLength
 		}
