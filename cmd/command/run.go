@@ -38,7 +38,7 @@ headers are opened. Exit code 0: no error; 2: the DAG file is wrong; 4: a source
 				return l.Err()
 			}
 			a.render(l)
-			fmt.Fprintf(a.out, "%s: %d sources, %d steps, no errors\n", p.File, len(p.Sources), len(p.Steps))
+			fmt.Fprintf(a.out, "%s: %s, %s, no errors\n", p.File, report.Plural(int64(len(p.Sources)), "source"), report.Plural(int64(len(p.Steps)), "step"))
 			printServing(a.out, pl)
 			return nil
 		}}

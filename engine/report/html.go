@@ -166,7 +166,7 @@ func decided(p Page) verdict {
 		if failed == 0 {
 			return verdict{"bad", "Refused", "nothing was published"}
 		}
-		return verdict{"bad", "Refused", fmt.Sprintf("%d of %s failed; nothing was published", failed, plural(int64(len(p.Gates)), "gate"))}
+		return verdict{"bad", "Refused", fmt.Sprintf("%d of %s failed; nothing was published", failed, Plural(int64(len(p.Gates)), "gate"))}
 	}
 	if p.Model != "" { // made, and of a sample: only that keeps a model that its gates let pass from being published
 		return verdict{"plain", "Not published", Visible(p.Model) + " was made and not published: a model of a sample is for trying out"}
@@ -189,7 +189,7 @@ func gateLine(g Gate) gate {
 
 // evaluated is a section of the page; brief leaves out what is the model's and was said before.
 func evaluated(e Evaluation, brief bool, charts *int) evaluation {
-	v := evaluation{Step: Visible(e.Step), Model: Visible(e.Model), Rows: plural(e.Rows, "row")}
+	v := evaluation{Step: Visible(e.Step), Model: Visible(e.Model), Rows: Plural(e.Rows, "row")}
 	fresh, champion := models(e.Result)
 	v.Champion = champion != nil
 	switch {
@@ -199,7 +199,7 @@ func evaluated(e Evaluation, brief bool, charts *int) evaluation {
 		v.Notes = append(v.Notes, fmt.Sprintf("Compared with %s on the same rows.", Visible(e.Champion)))
 	}
 	if e.Overlap > 0 {
-		v.Notes = append(v.Notes, fmt.Sprintf("The champion has learnt from %s of the %s that are measured (%s).", Count(e.Overlap), plural(e.Rows, "row"),
+		v.Notes = append(v.Notes, fmt.Sprintf("The champion has learnt from %s of the %s that are measured (%s).", Count(e.Overlap), Plural(e.Rows, "row"),
 			percent(float64(e.Overlap)/math.Max(1, float64(e.Rows)))))
 	}
 	for _, m := range fresh.Metrics {
@@ -352,7 +352,7 @@ func slicesOf(column string, rows []operators.Slice, fresh operators.ModelResult
 		for _, s := range rest {
 			n += s.Rows
 		}
-		t.Rest = fmt.Sprintf("and %s with %s", plural(int64(len(rest)), "more value"), plural(n, "row"))
+		t.Rest = fmt.Sprintf("and %s with %s", Plural(int64(len(rest)), "more value"), Plural(n, "row"))
 		rows = rows[:slicesMax]
 	}
 	if len(fresh.Metrics) == 0 {
@@ -401,7 +401,7 @@ func importance(all []operators.Importance) (out []share, rest string) {
 		for _, i := range more {
 			sum += i.Gain
 		}
-		rest = fmt.Sprintf("and %s with %s", plural(int64(len(more)), "more feature"), percent(sum))
+		rest = fmt.Sprintf("and %s with %s", Plural(int64(len(more)), "more feature"), percent(sum))
 	}
 	return out, rest
 }

@@ -108,7 +108,8 @@ func Count(n int64) string {
 	return s
 }
 
-func plural(n int64, what string) string {
+// Plural counts things.
+func Plural(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
