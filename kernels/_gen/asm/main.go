@@ -53,6 +53,8 @@ func main() {
 		rows()
 	case "sums":
 		sums()
+	case "tree":
+		treeKernels()
 	default:
 		log.Fatalf("no group %q", *group)
 	}
