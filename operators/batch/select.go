@@ -500,47 +500,52 @@ func (c *Ctx) Floats(col Column) []float64 {
 		return col.Float64s()
 	}
 	v := c.Float64s(col.N)
+	col.ReadFloats(v, 0)
+	return v
+}
+
+// ReadFloats is the loop for i { dst[i] = the number of row from+i, NaN where it is null }; a Decimal is its value, a Bool 0 or 1.
+func (col *Column) ReadFloats(dst []float64, from int) {
 	switch col.Type.Kind {
 	case Float64:
-		copy(v, col.Float64s())
+		copy(dst, col.Float64s()[from:from+len(dst)])
 	case Float32:
-		widen(v, col.Float32s())
+		widen(dst, col.Float32s()[from:])
 	case Int32, Date:
-		widen(v, col.Int32s())
+		widen(dst, col.Int32s()[from:])
 	case Int64, Timestamp:
-		widen(v, col.Int64s())
+		widen(dst, col.Int64s()[from:])
 	case Decimal:
 		scale := math.Pow10(int(col.Type.Scale))
-		for i, x := range col.Int64s() {
-			v[i] = float64(x) / scale
+		for i, x := range col.Int64s()[from : from+len(dst)] {
+			dst[i] = float64(x) / scale
 		}
 	case Bool:
 		w := col.Bits()
-		for i := range v {
-			v[i] = float64(w[i>>6] >> (i & 63) & 1)
+		for i := range dst {
+			dst[i] = float64(w[(from+i)>>6] >> ((from + i) & 63) & 1)
 		}
 	default:
 		panic("batch: a column of " + col.Type.String() + " as numbers")
 	}
 	if col.Valid == nil {
-		return v
+		return
 	}
-	for j, w := range col.Valid {
-		if w == ^uint64(0) {
-			continue
-		}
-		part := v[j*64 : min(col.N, j*64+64)]
-		for i := range part {
-			if w>>i&1 == 0 {
-				part[i] = math.NaN()
+	for i := 0; i < len(dst); {
+		w, most := col.Valid[(from+i)>>6]>>((from+i)&63), min(64-(from+i)&63, len(dst)-i)
+		if w != ^uint64(0) {
+			for k := range most {
+				if w>>k&1 == 0 {
+					dst[i+k] = math.NaN()
+				}
 			}
 		}
+		i += most
 	}
-	return v
 }
 
 func widen[T int32 | int64 | float32](dst []float64, src []T) {
-	dst = dst[:len(src)]
+	src = src[:len(dst)]
 	for i, x := range src {
 		dst[i] = float64(x)
 	}

@@ -394,6 +394,17 @@ func TestFloats(t *testing.T) {
 				t.Fatalf("row %d is %v, null: %v", i, x, col.Null(i))
 			}
 		}
+		all := c.Floats(col)
+		for range 20 {
+			from := r.IntN(col.N + 1)
+			part := make([]float64, r.IntN(col.N-from+1))
+			col.ReadFloats(part, from)
+			for i, x := range part {
+				if x != all[from+i] && !(math.IsNaN(x) && math.IsNaN(all[from+i])) {
+					t.Fatalf("from %d: row %d is %v, want %v", from, from+i, x, all[from+i])
+				}
+			}
+		}
 	})
 }
 
