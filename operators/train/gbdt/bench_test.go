@@ -27,53 +27,6 @@ func BenchmarkFit(b *testing.B) {
 	}
 }
 
-func BenchmarkScatter(b *testing.B) {
-	d := synth(1, 1_000_000, Binary)
-	d.Features = d.Features[:6]
-	o := options(Binary)
-	x, err := newBooster(Env{}, d, nil, o)
-	if err != nil {
-		b.Fatal(err)
-	}
-	x.grower.packed, _ = x.loss.pack(x.grower.grad)
-	every := func(n int) (rows []int32) {
-		for i := 0; i < d.N; i += n {
-			rows = append(rows, int32(i))
-		}
-		return rows
-	}
-	x.grower.use = []bool{true, true, true, true, true, true}
-	for _, counted := range []bool{true, false} {
-		for _, step := range []int{1, 10} {
-			rows := every(step)
-			name := map[bool]string{true: "counted", false: "even"}[counted] + map[int]string{1: "/all", 10: "/tenth"}[step]
-			b.Run(name, func(b *testing.B) {
-				x.grower.packed.counted = counted
-				hist := x.grower.take()
-				for b.Loop() {
-					x.grower.buildTile(hist, &x.grower.tiles[0], rows)
-				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(rows)), "ns/row")
-			})
-		}
-	}
-	rows := every(1)
-	s := split{at: 2, feature: 2}
-	b.Run("part", func(b *testing.B) {
-		for b.Loop() {
-			x.grower.part(rows, x.grower.tableOf(&s), x.grower.bytes[2])
-			slices.Sort(rows[:0])
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(rows)), "ns/row")
-	})
-	b.Run("pack", func(b *testing.B) {
-		for b.Loop() {
-			x.loss.pack(x.grower.grad)
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(d.N), "ns/row")
-	})
-}
-
 // TestFlights fits real data where HEADRACE_DATA names the folder it is in:
 // will a flight be more than 15 minutes late, from what is known before. The
 // last fifth by date is the test.

@@ -2,10 +2,11 @@ package gbdt
 
 import (
 	"math"
-	"slices"
 	"sort"
 
 	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/kernels/radix"
+	"github.com/headrace/headrace/kernels/tree"
 )
 
 const (
@@ -24,32 +25,18 @@ type column struct {
 	bins   int
 
 	// Numeric: bin b holds cuts[b-1] < x <= cuts[b]; one cut less than bins.
-	cuts []float64
-	// pad is cuts with +Inf up to a power of two less one, for a search of a
-	// fixed number of steps.
-	pad  [255]float64
-	half int // first step of the search; 0 without cuts
+	cuts   []float64
+	search *tree.Cuts
 
 	// Categorical: the bin of each level.
 	code []uint8
 }
 
-// slots is how many bins a histogram of the column has.
+// slots is how many bins there are with that of missing.
 func (c *column) slots() int { return c.bins + 1 }
 
 // bin is the bin of x: the number of cuts below it.
-func (c *column) bin(x float64) uint8 {
-	if x != x {
-		return uint8(c.bins)
-	}
-	at := 0
-	for step := c.half; step > 0; step >>= 1 {
-		if x > c.pad[at+step-1] {
-			at += step
-		}
-	}
-	return uint8(at)
-}
+func (c *column) bin(x float64) uint8 { return c.search.Bin(x) }
 
 // binLevel is the bin of a level code; codes out of range are missing.
 func (c *column) binLevel(code int32) uint8 {
@@ -62,25 +49,43 @@ func (c *column) binLevel(code int32) uint8 {
 // makeColumns decides the bins of every feature from the rows of weight above
 // 0. Quantiles count rows and not weights, so that a bin is as many
 // observations whatever each of them weighs.
-func makeColumns(env Env, d *Data, o Options) []column {
+func makeColumns(t *team, d *Data, o Options) []column {
 	rows := sampleOf(d, o.Seed)
 	cols := make([]column, len(d.Features))
-	env.each(len(cols), func(i int) {
+	t.each(len(cols), func(_, i int) {
 		f := d.Features[i]
 		if f.Levels > 0 {
 			cols[i] = categorical(f, d, o.Bins)
 			return
 		}
-		values := make([]float64, 0, len(rows))
-		for _, r := range rows {
-			if x := f.Values[r]; x == x {
-				values = append(values, x)
-			}
-		}
-		slices.Sort(values)
-		cols[i] = numeric(cutsOf(values, o.Bins))
+		cols[i] = numeric(cutsOf(sorted(&f, rows), o.Bins))
 	})
 	return cols
+}
+
+// sorted is the values of some rows in order, without NaN.
+func sorted(f *Feature, rows []int32) []float64 {
+	keys := make([]uint64, 0, len(rows))
+	var buffer [binRowsAtOnce]float64
+	for at := 0; at < len(rows); {
+		begin := int(rows[at])
+		end := begin + 1
+		to := at + 1
+		for ; to < len(rows) && int(rows[to]) < begin+binRowsAtOnce; to++ {
+			end = int(rows[to]) + 1
+		}
+		values := f.numbers(buffer[:], begin, end)
+		for ; at < to; at++ {
+			if x := values[int(rows[at])-begin]; x == x {
+				keys = append(keys, radix.Float64Key(x))
+			}
+		}
+	}
+	spare := make([]uint32, 2*len(keys))
+	radix.Sort(keys, spare[:len(keys)], make([]uint64, len(keys)), spare[len(keys):])
+	out := make([]float64, len(keys))
+	radix.Floats(out, keys)
+	return out
 }
 
 // sampleOf picks the rows that quantiles are taken from: all, or each by its
@@ -101,18 +106,7 @@ func sampleOf(d *Data, seed uint64) []int32 {
 }
 
 func numeric(cuts []float64) column {
-	c := column{cuts: cuts, bins: len(cuts) + 1}
-	for i := range c.pad {
-		c.pad[i] = math.Inf(1)
-	}
-	copy(c.pad[:], cuts)
-	if len(cuts) > 0 {
-		c.half = 1
-		for 2*c.half <= len(cuts) {
-			c.half *= 2
-		}
-	}
-	return c
+	return column{cuts: cuts, bins: len(cuts) + 1, search: tree.NewCuts(cuts)}
 }
 
 // cutsOf cuts sorted values into at most limit bins: one a distinct value where
@@ -205,70 +199,85 @@ func categorical(f Feature, d *Data, limit int) column {
 	return c
 }
 
-// fill writes the bins of rows begin to end of f to out[begin:end].
-func (c *column) fill(f Feature, out []uint8, begin, end int) {
+// fill writes the bins of rows begin to end of f, at most binRowsAtOnce, to out.
+func (c *column) fill(f *Feature, out []uint8, buffer []float64, begin, end int) {
 	if c.levels > 0 {
 		for i, code := range f.Codes[begin:end] {
-			out[begin+i] = c.binLevel(code)
+			out[i] = c.binLevel(code)
 		}
 		return
 	}
-	for i, x := range f.Values[begin:end] {
-		out[begin+i] = c.bin(x)
-	}
+	c.search.Bins(out, f.numbers(buffer, begin, end))
 }
 
 // binned is a table in bins, column by column.
 type binned [][]uint8
 
-func makeBinned(env Env, cols []column, d *Data) binned {
+// group is the bins of neighbouring columns row by row, for histograms: a row is stride bytes, of which width are columns, and the
+// columns are added tile by tile.
+type group struct {
+	first, width, stride int
+	tiles                []int // widths
+	bins                 []uint8
+}
+
+// makeGroups cuts the columns into the fewest tiles that a table has room for, of widths that differ by at most one, and gives two
+// tiles a row of at most 32 bytes: it is in one line of the cache.
+func makeGroups(columns int) (groups []group) {
+	n := (columns + tree.Columns - 1) / tree.Columns
+	at := 0
+	for i := range n {
+		w := (columns - at + n - i - 1) / (n - i)
+		if i%2 == 0 {
+			groups = append(groups, group{first: at})
+		}
+		g := &groups[len(groups)-1]
+		g.tiles = append(g.tiles, w)
+		g.width += w
+		at += w
+	}
+	for i := range groups {
+		groups[i].stride = (groups[i].width + 7) &^ 7
+	}
+	return groups
+}
+
+// binRowsAtOnce is how many rows are binned before they are laid out row by row: they stay in the nearest cache.
+const binRowsAtOnce = 1024
+
+// makeBinned bins a table; groups, if there are any, get the bins row by row.
+func makeBinned(t *team, cols []column, d *Data, groups []group) binned {
 	b := make(binned, len(cols))
 	for f := range b {
 		b[f] = make([]uint8, d.N)
 	}
-	n := blockCount(d.N)
-	env.each(len(cols)*n, func(i int) {
-		f, begin := i/n, i%n*blockRows
-		cols[f].fill(d.Features[f], b[f], begin, min(d.N, begin+blockRows))
+	for i := range groups {
+		groups[i].bins = make([]uint8, d.N*groups[i].stride)
+	}
+	t.blocks(d.N, func(_, begin, end int) {
+		var buffer [binRowsAtOnce]float64
+		for ; begin < end; begin += binRowsAtOnce {
+			to := min(end, begin+binRowsAtOnce)
+			for f := range cols {
+				cols[f].fill(&d.Features[f], b[f][begin:to], buffer[:], begin, to)
+			}
+			for i := range groups {
+				groups[i].lay(b, begin, to)
+			}
+		}
 	})
 	return b
 }
 
-// tileWidth is how many columns share a word: their bins are one load, and
-// their histogram, 8 tables of 256 words, stays in the first-level cache.
-const tileWidth = 8
-
-// tile is the bins of a few neighbouring columns, row by row: column first+k is
-// byte k of the row's word.
-type tile struct {
-	first, width int
-	words        []uint64
-}
-
-// makeTiles cuts the columns into the fewest tiles, of widths that differ by at
-// most one.
-func makeTiles(env Env, b binned, rows int) []tile {
-	if len(b) == 0 {
-		return nil
-	}
-	tiles := make([]tile, (len(b)+tileWidth-1)/tileWidth)
-	at := 0
-	for i := range tiles {
-		w := (len(b) - at + len(tiles) - i - 1) / (len(tiles) - i)
-		tiles[i] = tile{at, w, make([]uint64, rows)}
-		at += w
-	}
-	n := blockCount(rows)
-	env.each(len(tiles)*n, func(i int) {
-		t, begin := &tiles[i/n], i%n*blockRows
-		words := t.words[begin:min(rows, begin+blockRows)]
-		for k := 0; k < t.width; k++ {
-			for r, v := range b[t.first+k][begin:][:len(words)] {
-				words[r] |= uint64(v) << (8 * k)
-			}
+// lay writes the rows from begin to end.
+func (g *group) lay(b binned, begin, end int) {
+	for k := range g.width {
+		at := begin*g.stride + k
+		for _, v := range b[g.first+k][begin:end] {
+			g.bins[at] = v
+			at += g.stride
 		}
-	})
-	return tiles
+	}
 }
 
 // upper is the greatest number that belongs to bin b or one below it.

@@ -20,11 +20,18 @@ const (
 // tree is measured on it, and with EarlyRounds the model ends at the best one;
 // valid has the features of train in the same order.
 //
-// Memory besides the input is 36 bytes a row and about 2 a feature and row, and
-// 8 a row fewer where a regression has equal weights; histograms come to 24
-// bytes a bin for each leaf.
+// Memory besides the input is 28 bytes a row and about 2 a feature and row;
+// histograms come to 24 bytes a bin for each leaf, or 16 where a regression has
+// equal weights.
 func Fit(env Env, train Data, valid *Data, o Options) (*Model, error) {
-	b, err := newBooster(env, train, valid, o)
+	var m *Model
+	var err error
+	lead(env.Parallel, func(t *team) { m, err = fitOn(t, env, train, valid, o) })
+	return m, err
+}
+
+func fitOn(t *team, env Env, train Data, valid *Data, o Options) (*Model, error) {
+	b, err := newBooster(t, env, train, valid, o)
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +43,7 @@ func Fit(env Env, train Data, valid *Data, o Options) (*Model, error) {
 }
 
 // newBooster checks everything and bins the data.
-func newBooster(env Env, train Data, valid *Data, o Options) (*booster, error) {
+func newBooster(t *team, env Env, train Data, valid *Data, o Options) (*booster, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("gbdt: options: %w", err)
 	}
@@ -51,7 +58,7 @@ func newBooster(env Env, train Data, valid *Data, o Options) (*booster, error) {
 	for _, f := range train.Features {
 		m.Features = append(m.Features, Meta{f.Name, f.Levels})
 	}
-	l := newLoss(env, &train, &o)
+	l := newLoss(t, &train, &o)
 	base, single := l.base()
 	m.Base = base
 	for i := range l.score {
@@ -65,22 +72,23 @@ func newBooster(env Env, train Data, valid *Data, o Options) (*booster, error) {
 		if err := valid.check(o, "validation", false); err != nil {
 			return nil, err
 		}
-		meter, err := newMeter(env, valid, &o, base)
+		meter, err := newMeter(t, valid, &o, base)
 		if err != nil {
 			return nil, err
 		}
 		m.Metric = meter.metric
 		val = &validation{meter: meter}
 	}
-	b := &booster{env: env, o: &o, m: m, loss: l, val: val}
+	b := &booster{team: t, env: env, o: &o, m: m, loss: l, val: val}
 	if single || len(train.Features) == 0 {
 		return b, nil
 	}
-	cols := makeColumns(env, &train, o)
+	cols := makeColumns(t, &train, o)
 	if val != nil {
-		val.bytes = makeBinned(env, cols, valid)
+		val.bytes = makeBinned(t, cols, valid, nil)
 	}
-	b.grower = newGrower(env, &o, cols, makeBinned(env, cols, &train), train.N)
+	b.grower = newGrower(t, &o, cols, train.N)
+	b.grower.bytes = makeBinned(t, cols, &train, b.grower.groups)
 	return b, nil
 }
 
@@ -93,6 +101,7 @@ type validation struct {
 }
 
 type booster struct {
+	team   *team
 	env    Env
 	o      *Options
 	m      *Model
@@ -100,6 +109,7 @@ type booster struct {
 	grower *grower // nil if there is nothing to learn, or to learn from
 	val    *validation
 
+	all        []int32 // rows of weight
 	rows, rest []int32 // of the present tree; of weight but not drawn for it
 }
 
@@ -114,7 +124,7 @@ func (b *booster) run() error {
 			all = append(all, int32(i))
 		}
 	}
-	b.rows = make([]int32, len(all))
+	b.all = all
 	for t := 0; t < b.o.Trees; t++ {
 		if b.env.Stop != nil {
 			if err := b.env.Stop(); err != nil {
@@ -126,7 +136,7 @@ func (b *booster) run() error {
 			return nil
 		}
 		b.grower.packed = p
-		b.draw(all, uint64(t))
+		b.draw(uint64(t))
 		leaves := b.tree()
 		if leaves == 1 && b.o.RowSample == 1 && b.o.ColumnSample == 1 {
 			// The next tree would find as little.
@@ -142,14 +152,14 @@ func (b *booster) run() error {
 
 // draw picks the rows and columns of tree t. Every row and column has its own
 // number, from the seed, the tree and its place alone.
-func (b *booster) draw(all []int32, t uint64) {
+func (b *booster) draw(t uint64) {
 	seed := hash.Draw(b.o.Seed, t, drawTree)
 	if b.o.RowSample == 1 {
-		copy(b.rows, all)
+		b.rows = b.all
 	} else {
 		limit := uint64(math.Ldexp(b.o.RowSample, 64))
 		b.rows, b.rest = b.rows[:0], b.rest[:0]
-		for _, r := range all {
+		for _, r := range b.all {
 			if hash.Draw(seed, uint64(r), drawRow) < limit {
 				b.rows = append(b.rows, r)
 			} else {
@@ -191,18 +201,18 @@ func (b *booster) tree() int {
 	g := b.grower
 	t := g.grow(b.rows)
 	pieces := spans(t.leaves)
-	values := b.loss.leaves(t, b.rows, pieces, g.packed, b.o)
-	b.loss.add(b.rows, pieces, values)
+	values := b.loss.leaves(g, t, pieces, b.o)
+	b.loss.add(pieces, values)
 	if len(b.rest) > 0 || b.val != nil {
 		table := g.leafTable(t)
-		b.env.blocks(len(b.rest), func(_, begin, end int) {
+		b.team.blocks(len(b.rest), func(_, begin, end int) {
 			for _, r := range b.rest[begin:end] {
 				b.loss.score[r] += values[table.find(g.bytes, int(r))]
 			}
 		})
 		if b.val != nil {
 			score := b.val.meter.score
-			b.env.blocks(len(score), func(_, begin, end int) {
+			b.team.blocks(len(score), func(_, begin, end int) {
 				for r := begin; r < end; r++ {
 					score[r] += values[table.find(b.val.bytes, r)]
 				}

@@ -12,9 +12,9 @@ import (
 // must give the same.
 func TestGolden(t *testing.T) {
 	golden := map[string]string{
-		"binary":              "50845bed1ba02752",
-		"regression":          "028f940f55c7b514",
-		"regression weighted": "bbc3cac7b34efabe",
+		"binary":              "71b47268830d09be",
+		"regression":          "0c5c65719d3cd695",
+		"regression weighted": "bd2ae6a6a7af6670",
 	}
 	for name, want := range golden {
 		kind := Binary

@@ -3,12 +3,18 @@ package gbdt
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/headrace/headrace/kernels/cpu"
+	"github.com/headrace/headrace/testing/bench/gen"
 )
 
 func options(kind Objective, change ...func(*Options)) Options {
@@ -44,30 +50,72 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 			o := options(c.kind, c.change...)
 			o.Trees = 4
 			var want []byte
-			for _, n := range []int{1, 2, 3, 7} {
-				m, err := Fit(Env{Parallel: workers(n, uint64(n))}, d, &v, o)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got := encode(t, m)
-				if want == nil {
-					want = got
-					if len(m.Trees) == 0 || len(m.Trees[0].Leaf) != o.Leaves {
-						t.Fatal("the trees are not full: the test shows nothing")
+			for _, level := range cpu.Levels() {
+				restore := cpu.Lower(level)
+				for _, n := range []int{0, 1, 2, 3, 7, 16} { // 0 is without Parallel
+					if level < cpu.Best() && n != 2 && n != 3 {
+						continue
+					}
+					var env Env
+					if n > 0 {
+						env.Parallel = workers(n, uint64(n))
+					}
+					m, err := Fit(env, d, &v, o)
+					if err != nil {
+						t.Fatal(err)
+					}
+					got := encode(t, m)
+					if want == nil {
+						want = got
+						if len(m.Trees) == 0 || len(m.Trees[0].Leaf) != o.Leaves {
+							t.Fatal("the trees are not full: the test shows nothing")
+						}
+					}
+					if !bytes.Equal(got, want) {
+						t.Errorf("%s, %d workers: another model", level, n)
 					}
 				}
-				if !bytes.Equal(got, want) {
-					t.Errorf("%d workers: another model", n)
-				}
+				restore()
 			}
-			m, err := Fit(Env{}, d, &v, o)
+		})
+	}
+}
+
+// At the size of the benchmark, where nodes are shared out among all workers
+// and where each worker has its own.
+func TestSameBitsOfAMillionRows(t *testing.T) {
+	rows, trees := 60_000, 2
+	if os.Getenv("HEADRACE_TORTURE") != "" {
+		rows, trees = 1_000_000, 20
+	}
+	d := Data{N: rows}
+	x, label := gen.Dense(0, rows)
+	d.Label = label
+	for j, c := range x {
+		f := Feature{Name: fmt.Sprint(j), Values: make([]float64, rows)}
+		for i, v := range c {
+			f.Values[i] = float64(v)
+		}
+		d.Features = append(d.Features, f)
+	}
+	o := options(Binary, func(o *Options) { o.Trees, o.Leaves = trees, 255 })
+	var want []byte
+	for _, level := range cpu.Levels() {
+		restore := cpu.Lower(level)
+		for _, n := range []int{1, 2, 3, 7, 16} {
+			m, err := Fit(Env{Parallel: workers(n, uint64(n))}, d, nil, o)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !bytes.Equal(encode(t, m), want) {
-				t.Error("without Parallel: another model")
+			got := encode(t, m)
+			if want == nil {
+				want = got
 			}
-		})
+			if !bytes.Equal(got, want) || len(m.Trees) != trees || len(m.Trees[0].Leaf) != 255 {
+				t.Errorf("%s, %d workers: another model", level, n)
+			}
+		}
+		restore()
 	}
 }
 
@@ -211,7 +259,7 @@ func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
 			v.Features[3].Values[4] = math.NaN() // never missing in training
 			v.Features[2].Values[5] = 2.5
 			o := options(kind, func(o *Options) { o.RowSample, o.Leaves = share, 63 })
-			b, err := newBooster(Env{}, d, &v, o)
+			b, err := newBooster(single(), Env{}, d, &v, o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -332,7 +380,7 @@ func TestLearnsNonLinear(t *testing.T) {
 	v, truth := synthTruth(2, 10_000, Binary)
 	m := fit(t, d, nil, options(Binary, func(o *Options) { o.Trees = 100 }))
 	got := measureOf(t, m, v, AUC)
-	best, err := newMeter(Env{}, &v, &Options{EarlyMetric: AUC}, 0)
+	best, err := newMeter(single(), &v, &Options{EarlyMetric: AUC}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,26 +448,26 @@ func TestCategories(t *testing.T) {
 func TestLimitsHold(t *testing.T) {
 	d := weighted(synth(1, 5000, Binary), 1, (*rand.Rand).Float64)
 	o := options(Binary, func(o *Options) { o.MinRows, o.MinHessian, o.MaxDepth, o.Leaves, o.MinGain = 40, 3, 4, 31, 0.5 })
-	b, err := newBooster(Env{}, d, nil, o)
+	b, err := newBooster(single(), Env{}, d, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, _ := b.loss.pack(b.grower.grad)
 	b.grower.packed = p
-	b.rows = make([]int32, d.N)
-	for i := range b.rows {
-		b.rows[i] = int32(i)
+	b.all = make([]int32, d.N)
+	for i := range b.all {
+		b.all[i] = int32(i)
 	}
-	b.draw(b.rows, 0)
+	b.draw(0)
 	g := b.grower.grow(b.rows)
 	if len(g.leaves) < 8 || len(g.leaves) > 16 {
 		t.Errorf("%d leaves at depth 4", len(g.leaves))
 	}
 	for _, l := range g.leaves {
-		if l.rows() < 40 || float64(l.total.h)*p.hs < 3 || l.depth > 4 {
-			t.Errorf("leaf of %d rows, hessian %v, depth %d", l.rows(), float64(l.total.h)*p.hs, l.depth)
+		if len(l.rows) < 40 || float64(l.total.h)*p.hs < 3 || l.depth > 4 {
+			t.Errorf("leaf of %d rows, hessian %v, depth %d", len(l.rows), float64(l.total.h)*p.hs, l.depth)
 		}
-		if !slices.IsSorted(b.rows[l.begin:l.end]) {
+		if !slices.IsSorted(l.rows) {
 			t.Error("rows of a leaf changed their order")
 		}
 	}
@@ -440,35 +488,38 @@ func TestHistogramInvariants(t *testing.T) {
 			kind = Regression
 		}
 		d := synth(1, 150_000, kind)
-		b, err := newBooster(Env{Parallel: workers(3, 1)}, d, nil, options(kind))
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, seen := b.grower, 0
-		g.watch = func(n *node, rows []int32) {
-			seen++
-			want := g.take()
-			g.direct(want, rows)
-			if !slices.Equal(n.hist, want) {
-				t.Errorf("even %v: histogram of %d rows is wrong", even, len(rows))
+		var seen atomic.Int32
+		lead(workers(3, 1), func(team *team) {
+			b, err := newBooster(team, Env{}, d, nil, options(kind))
+			if err != nil {
+				t.Fatal(err)
 			}
-			g.give(want)
-			for f := range g.cols {
-				var sum bin
-				for _, b := range n.hist[g.off[f]:g.off[f+1]] {
-					sum.add(b)
+			g := b.grower
+			g.watch = func(n *node) {
+				seen.Add(1)
+				want := g.free.get(&g.builder)
+				g.direct(want, g.bytes, n.rows)
+				if !slices.Equal(n.hist.g, want.g) || !slices.Equal(n.hist.h, want.h) || !slices.Equal(n.hist.n, want.n) {
+					t.Errorf("even %v: histogram of %d rows is wrong", even, len(n.rows))
 				}
-				if sum != n.total || sum.n != int64(len(rows)) {
-					t.Errorf("even %v: column %d sums to %v, node %v of %d rows", even, f, sum, n.total, len(rows))
+				g.free.put(want)
+				for f := range g.cols {
+					var sum sums
+					for b := g.off[f]; b < g.off[f+1]; b++ {
+						sum.add(n.hist.at(b))
+					}
+					if sum != n.total || sum.n != int64(len(n.rows)) {
+						t.Errorf("even %v: column %d sums to %v, node %v of %d rows", even, f, sum, n.total, len(n.rows))
+					}
 				}
 			}
-		}
-		b.o.Trees = 2
-		if err := b.run(); err != nil {
-			t.Fatal(err)
-		}
-		if seen < 40 {
-			t.Errorf("%d histograms seen", seen)
+			b.o.Trees = 2
+			if err := b.run(); err != nil {
+				t.Fatal(err)
+			}
+		})
+		if n := seen.Load(); n < 40 {
+			t.Errorf("%d histograms seen", n)
 		}
 	}
 }

@@ -42,10 +42,10 @@ func exponent(x float64) int {
 // sum is the sum of x rounded towards zero to 2^-62 of the power of two above
 // its largest magnitude: exact enough to be the float sum, and the same for any
 // order of x.
-func (e Env) sum(x []float64) float64 {
+func (t *team) sum(x []float64) float64 {
 	n := blockCount(len(x))
 	peaks := make([]float64, n)
-	e.blocks(len(x), func(b, begin, end int) {
+	t.blocks(len(x), func(b, begin, end int) {
 		m := 0.0
 		for _, v := range x[begin:end] {
 			m = max(m, math.Abs(v))
@@ -66,7 +66,7 @@ func (e Env) sum(x []float64) float64 {
 	// In two steps: for the smallest numbers 2^scale itself is not a number.
 	first, second := math.Ldexp(1, scale/2), math.Ldexp(1, scale-scale/2)
 	parts := make([]wide, n)
-	e.blocks(len(x), func(b, begin, end int) {
+	t.blocks(len(x), func(b, begin, end int) {
 		var w wide
 		for _, v := range x[begin:end] {
 			w.add(int64(v * first * second))

@@ -54,16 +54,32 @@ const (
 	MAE     = "mae"      // of the probability for binary
 )
 
-// Feature is one column; exactly one of Values and Codes is set, with one
-// element a row. Fit reads and never writes it.
+// Feature is one column; exactly one of Values, Read and Codes is set. Fit reads
+// and never writes it.
 type Feature struct {
 	Name string
 	// Values is a numeric column; NaN is missing, infinities are ordinary.
 	Values []float64
+	// Read is a numeric column that is kept in another form: it writes the
+	// values of the rows from a given one on to dst. Workers call it at the same
+	// time.
+	Read func(dst []float64, from int)
 	// Codes is a categorical column: 0 <= code < Levels; below 0 is missing, as
 	// is Levels or above in validation data (a level that was not known).
 	Codes  []int32
 	Levels int
+}
+
+func (f *Feature) numeric() bool { return f.Values != nil || f.Read != nil }
+
+// numbers are the values of rows begin to end, in buffer where they are not in
+// memory as they are.
+func (f *Feature) numbers(buffer []float64, begin, end int) []float64 {
+	if f.Read == nil {
+		return f.Values[begin:end]
+	}
+	f.Read(buffer[:end-begin], begin)
+	return buffer[:end-begin]
 }
 
 // Data is a table of N rows. Weight nil means 1 for every row; a row of weight
@@ -179,29 +195,6 @@ type Env struct {
 	Stop func() error
 }
 
-// each runs f(0..n-1), in turn where there is nothing to share out.
-func (e Env) each(n int, f func(i int)) {
-	if n > 1 && e.Parallel != nil {
-		e.Parallel(n, f)
-		return
-	}
-	for i := 0; i < n; i++ {
-		f(i)
-	}
-}
-
-// blockRows is the unit in which passes over all rows are shared out.
-const blockRows = 16384
-
-// blocks cuts n rows into blocks and runs f on each.
-func (e Env) blocks(n int, f func(block, begin, end int)) {
-	e.each(blockCount(n), func(b int) {
-		f(b, b*blockRows, min(n, (b+1)*blockRows))
-	})
-}
-
-func blockCount(n int) int { return (n + blockRows - 1) / blockRows }
-
 // check says what is wrong with the table. Training data may not have codes
 // beyond the levels; validation data may.
 func (d *Data) check(o Options, what string, training bool) error {
@@ -219,8 +212,8 @@ func (d *Data) check(o Options, what string, training bool) error {
 	}
 	for _, f := range d.Features {
 		switch {
-		case f.Values != nil && f.Codes != nil:
-			return bad("feature %q has both values and codes", f.Name)
+		case f.numeric() && f.Codes != nil, f.Values != nil && f.Read != nil:
+			return bad("feature %q has both values and codes, or values twice", f.Name)
 		case f.Codes != nil || f.Levels != 0:
 			if f.Levels < 1 {
 				return bad("feature %q has %d levels, want at least 1", f.Name, f.Levels)
@@ -235,7 +228,7 @@ func (d *Data) check(o Options, what string, training bool) error {
 					}
 				}
 			}
-		case len(f.Values) != d.N:
+		case f.Read == nil && len(f.Values) != d.N:
 			return bad("feature %q has %d values for %d rows", f.Name, len(f.Values), d.N)
 		}
 	}

@@ -1,118 +1,111 @@
 package gbdt
 
+import (
+	"sync"
+
+	"github.com/headrace/headrace/kernels/tree"
+)
+
 // grower grows one tree after another on the same binned table.
 type grower struct {
-	env   Env
+	builder
+	team  *team
 	o     *Options
-	cols  []column
 	bytes binned
-	tiles []tile
-	off   []int // where the bins of a column begin in a histogram; one more than columns
 
-	packed packed
-	grad   []uint64 // one word a row, see packed
-	use    []bool   // columns that this tree may split on
-
-	rows    []int32 // rows of the tree; a node has a stretch of them
-	scratch []int32
-	free    [][]bin // histograms to use again
-	found   []split // best of each column, scratch of find
-	lefts   []int   // rows that go left of each block, scratch of part
+	ids   [2][]int32 // rows of the nodes of even and of odd depth: those of a node's children come from its own
+	sides []uint64   // a bit a row of a large node
+	lefts []int      // of a large node, rows that go left by block
+	found [2][]split // of a large node's children, by column
 
 	// watch, for tests, sees every histogram once it is complete.
-	watch func(n *node, rows []int32)
+	watch func(n *node)
 }
 
-func newGrower(env Env, o *Options, cols []column, b binned, rows int) *grower {
-	g := &grower{env: env, o: o, cols: cols, bytes: b, off: make([]int, len(cols)+1)}
+func newGrower(t *team, o *Options, cols []column, rows int) *grower {
+	g := &grower{team: t, o: o}
+	g.cols, g.off, g.use = cols, make([]int, len(cols)+1), make([]bool, len(cols))
 	for i := range cols {
-		g.off[i+1] = g.off[i] + cols[i].slots()
+		g.off[i+1] = g.off[i] + (cols[i].slots()+7)&^7
 	}
-	g.tiles = makeTiles(env, b, rows)
+	g.groups = makeGroups(len(cols))
+	for i := range g.ids {
+		g.ids[i] = make([]int32, rows)
+	}
 	g.grad = make([]uint64, rows)
-	g.use = make([]bool, len(cols))
-	g.scratch = make([]int32, rows)
-	g.found = make([]split, len(cols))
+	g.sides = make([]uint64, (rows+63)/64)
 	g.lefts = make([]int, blockCount(rows))
+	for i := range g.found {
+		g.found[i] = make([]split, len(cols))
+	}
 	return g
 }
 
 // node is a leaf so far.
 type node struct {
-	begin, end int // of grower.rows
-	depth      int
-	total      bin
-	l2         float64 // penalty that the split above it added
-	hist       []bin   // nil if it may not be split
-	best       split
+	rows   []int32 // in order
+	begin  int     // where they are in grower.ids
+	depth  int
+	number int // of the leaf
+	total  sums
+	l2     float64 // penalty that the split above it added
+	hist   hist    // none if it may not be split
+	best   split
 	// Where its number stands in the tree: the child of node parent on one side.
 	parent int
 	right  bool
-}
 
-func (n *node) rows() int { return n.end - n.begin }
+	kids  *[2]node // what it is split into, once that is known
+	taken bool     // a worker is at it
+}
 
 // grown is a tree in bins, with the rows of its leaves.
 type grown struct {
 	splits      []split
 	left, right []int32 // as in Tree
-	leaves      []node  // by leaf number
+	leaves      []*node // by leaf number
 }
 
-// grow splits the leaf of the greatest gain (the oldest of those with equal
-// gain) until there are enough leaves or nothing to gain.
-func (g *grower) grow(rows []int32) *grown {
-	g.rows = rows
-	t := &grown{leaves: []node{{end: len(rows), parent: -1}}}
-	if len(g.cols) > 0 {
-		root := &t.leaves[0]
-		root.hist = g.take()
-		g.build(root.hist, rows)
-		root.total = g.totalOf(root.hist)
-		g.search(root)
+// top is the leaf that is split next, the one of the greatest gain (the oldest of those with equal gain), or nil.
+func (t *grown) top() (best *node) {
+	for _, n := range t.leaves {
+		if n.best.ok && (best == nil || n.best.gain > best.best.gain) {
+			best = n
+		}
 	}
-	for len(t.leaves) < g.o.Leaves {
-		at := -1
-		for i := range t.leaves {
-			if b := &t.leaves[i].best; b.ok && (at < 0 || b.gain > t.leaves[at].best.gain) {
-				at = i
+	return best
+}
+
+// ahead is the first leaf in the order in which leaves are split as they are now, that nobody has split or is splitting; but only if it
+// is among the next left, as others are not split.
+func (t *grown) ahead(left int) (best *node) {
+	for _, n := range t.leaves {
+		if n.best.ok && n.kids == nil && !n.taken && (best == nil || n.best.gain > best.best.gain) {
+			best = n
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	for _, n := range t.leaves {
+		if n.best.ok && (n.best.gain > best.best.gain || n.best.gain == best.best.gain && n.number < best.number) {
+			if left--; left == 0 {
+				return nil
 			}
 		}
-		if at < 0 {
-			break
-		}
-		g.split(t, at)
 	}
-	for i := range t.leaves {
-		g.give(t.leaves[i].hist)
-		t.leaves[i].hist = nil
-	}
-	return t
+	return best
 }
 
-// totalOf sums the bins of the first column in use: any would do.
-func (g *grower) totalOf(hist []bin) bin {
-	var total bin
-	for f, u := range g.use {
-		if u {
-			for _, b := range hist[g.off[f]:g.off[f+1]] {
-				total.add(b)
-			}
-			break
-		}
-	}
-	return total
-}
-
-// split makes two leaves of leaf at: the left one takes its number, the right
-// one the next.
-func (g *grower) split(t *grown, at int) {
-	n := t.leaves[at]
-	s := n.best
+// commit makes two leaves of a leaf whose children are known: the left one takes its number, the right one the next.
+func (t *grown) commit(n *node) {
 	number := len(t.splits)
-	t.splits = append(t.splits, s)
-	t.left = append(t.left, ^int32(at))
-	t.right = append(t.right, ^int32(len(t.leaves)))
+	l, r := &n.kids[0], &n.kids[1]
+	l.number, r.number = n.number, len(t.leaves)
+	l.parent, r.parent = number, number
+	t.splits = append(t.splits, n.best)
+	t.left = append(t.left, ^int32(l.number))
+	t.right = append(t.right, ^int32(r.number))
 	if n.parent >= 0 {
 		if n.right {
 			t.right[n.parent] = int32(number)
@@ -120,126 +113,266 @@ func (g *grower) split(t *grown, at int) {
 			t.left[n.parent] = int32(number)
 		}
 	}
-
-	middle := n.begin + g.part(g.rows[n.begin:n.end], g.tableOf(&s), g.bytes[s.feature])
-	l := node{begin: n.begin, end: middle, depth: n.depth + 1, total: s.left, l2: s.l2, parent: number}
-	r := node{begin: middle, end: n.end, depth: n.depth + 1, total: n.total.minus(s.left), l2: s.l2, parent: number, right: true}
-	if int64(l.rows()) != l.total.n || int64(r.rows()) != r.total.n {
-		panic("gbdt: rows of a split differ from its histogram")
-	}
-	small, large := &l, &r
-	if l.rows() > r.rows() {
-		small, large = &r, &l
-	}
-	last := len(t.leaves)+1 >= g.o.Leaves
-	if last || !g.splittable(large) {
-		g.give(n.hist)
-	} else {
-		small.hist = g.take()
-		g.build(small.hist, g.rows[small.begin:small.end])
-		subtract(n.hist, small.hist)
-		large.hist = n.hist
-		g.search(small)
-		g.search(large)
-	}
-	t.leaves[at] = l
+	t.leaves[l.number] = l
 	t.leaves = append(t.leaves, r)
+}
+
+// grow splits the leaf of the greatest gain until there are enough leaves or nothing to gain.
+//
+// What a leaf is split into depends on it alone. So workers split several leaves at the same time, those that are next as far as is
+// known; the tree takes them in its order.
+func (g *grower) grow(rows []int32) *grown {
+	t := &grown{leaves: []*node{{rows: rows, parent: -1}}}
+	if len(g.cols) > 0 && len(rows) > 0 {
+		g.root(t.leaves[0])
+	}
+	for len(t.leaves) < g.o.Leaves {
+		n := t.top()
+		if n == nil {
+			break
+		}
+		switch last := len(t.leaves)+1 == g.o.Leaves; {
+		case n.kids != nil:
+			t.commit(n)
+		case last || g.large(n) || g.team.alone():
+			g.expand(n, !last)
+		default:
+			g.together(t)
+		}
+	}
+	for _, n := range t.leaves {
+		g.drop(n)
+	}
+	return t
+}
+
+// drop gives back the histograms of a leaf, and of what it was split into to no purpose.
+func (g *grower) drop(n *node) {
+	g.free.put(n.hist)
+	n.hist = hist{}
+	if n.kids != nil {
+		g.drop(&n.kids[0])
+		g.drop(&n.kids[1])
+	}
+}
+
+// together splits leaves with all workers, each another, until the next to split is one for all.
+func (g *grower) together(t *grown) {
+	var mu sync.Mutex
+	changed := sync.NewCond(&mu)
+	g.team.each(int(g.team.came.Load()), func(w, _ int) {
+		l := g.local(w)
+		mu.Lock()
+		defer mu.Unlock()
+		for {
+			n := t.top()
+			for ; n != nil && n.kids != nil && len(t.leaves)+1 < g.o.Leaves; n = t.top() {
+				t.commit(n)
+			}
+			left := g.o.Leaves - len(t.leaves)
+			if n == nil || left <= 1 || g.large(n) {
+				return
+			}
+			n = t.ahead(left)
+			if n == nil || g.large(n) {
+				changed.Wait() // somebody is at the next to split
+				continue
+			}
+			n.taken = true
+			mu.Unlock()
+			kids := g.children(l, n)
+			mu.Lock()
+			n.kids = kids
+			changed.Broadcast()
+		}
+	})
+}
+
+// maxSmall is how many rows a node has at most that one worker splits.
+const maxSmall = 1 << 16
+
+// shareWork is how many rows times columns are worth sharing out.
+const shareWork = 1 << 20
+
+func (g *grower) large(n *node) bool {
+	return len(n.rows) > maxSmall || len(n.rows)*len(g.cols) > shareWork
+}
+
+// root makes the histogram of all rows and finds its best split.
+func (g *grower) root(n *node) {
+	n.hist = g.free.get(&g.builder)
+	merge := g.shared(g.team, n.hist, n.rows)
+	g.team.each(len(g.cols), func(_, f int) { merge(f) })
+	for f, u := range g.use { // any column in use has all rows
+		if u {
+			for b := g.off[f]; b < g.off[f+1]; b++ {
+				n.total.add(n.hist.at(b))
+			}
+			break
+		}
+	}
+	if !g.splittable(n) {
+		return
+	}
+	f := newFinder(g.o, &g.packed, n.total)
+	g.team.each(len(g.cols), func(_, c int) {
+		g.found[0][c] = split{}
+		if g.use[c] {
+			f := f
+			g.found[0][c] = g.column(&f, n.hist, c)
+		}
+	})
+	g.settle(n, g.found[0])
+}
+
+// settle takes the best of the splits by column.
+func (g *grower) settle(n *node, found []split) {
+	for _, s := range found {
+		n.best = better(n.best, s)
+	}
+	if g.watch != nil {
+		g.watch(n)
+	}
+	if !n.best.ok {
+		g.free.put(n.hist)
+		n.hist = hist{}
+	}
 }
 
 // splittable reports whether a node has enough rows, and depth left.
 func (g *grower) splittable(n *node) bool {
-	return n.rows() >= 2*g.o.MinRows && (g.o.MaxDepth == 0 || n.depth < g.o.MaxDepth)
+	return len(n.rows) >= 2*g.o.MinRows && (g.o.MaxDepth == 0 || n.depth < g.o.MaxDepth)
 }
 
-// search finds the best split of a node, and lets its histogram go if there is
-// none.
-func (g *grower) search(n *node) {
-	if g.watch != nil {
-		g.watch(n, g.rows[n.begin:n.end])
+// parted gives the children of a node whose rows have been parted.
+func (g *grower) parted(n *node, left int) *[2]node {
+	to := g.ids[(n.depth+1)&1][n.begin : n.begin+len(n.rows)]
+	l := node{rows: to[:left:left], begin: n.begin, total: n.best.left}
+	r := node{rows: to[left:], begin: n.begin + left, total: n.total.minus(n.best.left), right: true}
+	if int64(len(l.rows)) != l.total.n || int64(len(r.rows)) != r.total.n {
+		panic("gbdt: rows of a split differ from its histogram")
 	}
-	if g.splittable(n) {
-		n.best = g.find(n.hist, n.total)
-	}
-	if !n.best.ok {
-		g.give(n.hist)
-		n.hist = nil
-	}
+	l.depth, r.depth, l.l2, r.l2 = n.depth+1, n.depth+1, n.best.l2, n.best.l2
+	return &[2]node{l, r}
 }
 
-// sides is, for each bin of a column, 1 to go left and 0 to go right.
-type sides [256]uint8
-
-func (g *grower) tableOf(s *split) *sides {
-	var t sides
-	c := &g.cols[s.feature]
-	for b := 0; b < c.slots(); b++ {
-		if s.goesLeft(b, c.bins) {
-			t[b] = 1
-		}
+// smaller puts the child with fewer rows first.
+func smaller(kids *[2]node) (small, large *node) {
+	if len(kids[0].rows) > len(kids[1].rows) {
+		return &kids[1], &kids[0]
 	}
-	return &t
+	return &kids[0], &kids[1]
 }
 
-// part moves the rows that go left before those that go right, both in the
-// order they had, and returns how many go left.
-func (g *grower) part(rows []int32, t *sides, col []uint8) int {
-	out := g.scratch[:len(rows)]
-	n := blockCount(len(rows))
-	lefts := g.lefts[:n]
-	if len(rows) <= 2*blockRows {
-		left := partBlock(rows, out, t, col)
-		copy(rows, out[:left])
-		copyReversed(rows[left:], out[left:])
-		return left
+// children splits a node by one worker.
+func (g *grower) children(l *local, n *node) *[2]node {
+	set := g.setOf(&n.best)
+	sides := l.sides[:(len(n.rows)+63)/64]
+	left := tree.Sides(sides, n.rows, g.bytes[n.best.feature], &set)
+	kids := g.parted(n, left)
+	tree.Part(kids[0].rows, kids[1].rows, n.rows, sides)
+	small, large := smaller(kids)
+	parent := n.hist
+	n.hist = hist{}
+	if !g.splittable(large) {
+		g.free.put(parent)
+		return kids
 	}
-	g.env.blocks(len(rows), func(b, begin, end int) {
-		lefts[b] = partBlock(rows[begin:end], out[begin:end], t, col)
+	small.hist = g.free.get(&g.builder)
+	g.build(l, small.hist, small.rows)
+	large.hist = parent
+	fs, fl := newFinder(g.o, &g.packed, small.total), newFinder(g.o, &g.packed, large.total)
+	for c := range g.cols {
+		g.both(&fs, &fl, small, large, c, func(s, l split) {
+			small.best, large.best = better(small.best, s), better(large.best, l)
+		})
+	}
+	g.settle(small, nil)
+	g.settle(large, nil)
+	return kids
+}
+
+// both takes a column of the smaller child from the parent, whose histogram the larger has, and finds the best split by it of each.
+func (g *grower) both(fs, fl *finder, small, large *node, c int, found func(small, large split)) {
+	if !g.use[c] {
+		found(split{}, split{})
+		return
+	}
+	rest := large.hist.of(g.off[c], g.off[c+1])
+	rest.take(small.hist.of(g.off[c], g.off[c+1]))
+	var s split
+	if g.splittable(small) {
+		s = g.column(fs, small.hist, c)
+	}
+	found(s, g.column(fl, large.hist, c))
+}
+
+// expand splits a node with all workers. search says whether its children may be split in their turn.
+func (g *grower) expand(n *node, search bool) {
+	if !g.large(n) && search {
+		n.kids = g.children(g.local(0), n)
+		return
+	}
+	g.part(n)
+	small, large := smaller(n.kids)
+	parent := n.hist
+	n.hist = hist{}
+	if !search || !g.splittable(large) {
+		g.free.put(parent)
+		return
+	}
+	small.hist = g.free.get(&g.builder)
+	merge := g.shared(g.team, small.hist, small.rows)
+	large.hist = parent
+	fs, fl := newFinder(g.o, &g.packed, small.total), newFinder(g.o, &g.packed, large.total)
+	g.team.each(len(g.cols), func(_, c int) {
+		merge(c)
+		fs, fl := fs, fl
+		g.both(&fs, &fl, small, large, c, func(s, l split) { g.found[0][c], g.found[1][c] = s, l })
+	})
+	g.settle(small, g.found[0])
+	g.settle(large, g.found[1])
+}
+
+// part parts the rows of a node with all workers: those that go left before the others, both in the order they had.
+func (g *grower) part(n *node) {
+	set := g.setOf(&n.best)
+	col := g.bytes[n.best.feature]
+	g.team.blocks(len(n.rows), func(b, begin, end int) {
+		g.lefts[b] = tree.Sides(g.sides[begin/64:(end+63)/64], n.rows[begin:end], col, &set)
 	})
 	total := 0
-	for b, l := range lefts {
-		lefts[b] = total
-		total += l
+	blocks := blockCount(len(n.rows))
+	for b, left := range g.lefts[:blocks] {
+		g.lefts[b] = total
+		total += left
 	}
-	g.env.blocks(len(rows), func(b, begin, end int) {
-		to, next := lefts[b], total
-		if b+1 < n {
-			next = lefts[b+1]
+	n.kids = g.parted(n, total)
+	l, r := n.kids[0].rows, n.kids[1].rows
+	g.team.blocks(len(n.rows), func(b, begin, end int) {
+		from, to := g.lefts[b], total
+		if b+1 < blocks {
+			to = g.lefts[b+1]
 		}
-		left := next - to
-		copy(rows[to:], out[begin:begin+left])
-		// Rows before the block that went right stand before its own.
-		copyReversed(rows[total+begin-to:], out[begin+left:end])
+		tree.Part(l[from:to], r[begin-from:end-to], n.rows[begin:end], g.sides[begin/64:(end+63)/64])
 	})
-	return total
 }
 
-// partBlock writes the rows that go left to the front of out in order, and the
-// others to its end in reverse, and returns how many went left. Both places are
-// written for every row and one of the two moves on: a branch would be guessed
-// wrong half the time.
-func partBlock(rows, out []int32, t *sides, col []uint8) int {
-	l, r := 0, len(out)-1
-	for _, row := range rows {
-		left := int(t[col[row]])
-		out[l], out[r] = row, row
-		l += left
-		r += left - 1
+// setOf is the bins that go left.
+func (g *grower) setOf(s *split) (set tree.Set) {
+	c := &g.cols[s.feature]
+	for b := range c.slots() {
+		if s.goesLeft(b, c.bins) {
+			set[b/64] |= 1 << (b % 64)
+		}
 	}
-	return l
-}
-
-// copyReversed writes the rows of from in reverse to to.
-func copyReversed(to, from []int32) {
-	to = to[:len(from)]
-	for i := range from {
-		to[len(to)-1-i] = from[i]
-	}
+	return set
 }
 
 // leafTable finds the leaf of a row in bins.
 type leafTable struct {
 	feature []int32
-	sides   []sides
+	sets    []tree.Set
 	child   [][2]int32 // right, left
 }
 
@@ -247,7 +380,7 @@ func (g *grower) leafTable(t *grown) *leafTable {
 	l := &leafTable{}
 	for i := range t.splits {
 		l.feature = append(l.feature, int32(t.splits[i].feature))
-		l.sides = append(l.sides, *g.tableOf(&t.splits[i]))
+		l.sets = append(l.sets, g.setOf(&t.splits[i]))
 		l.child = append(l.child, [2]int32{t.right[i], t.left[i]})
 	}
 	return l
@@ -260,7 +393,8 @@ func (l *leafTable) find(b binned, r int) int {
 	}
 	n := int32(0)
 	for n >= 0 {
-		n = l.child[n][l.sides[n][b[l.feature[n]][r]]&1]
+		c := b[l.feature[n]][r]
+		n = l.child[n][l.sets[n][c/64]>>(c%64)&1]
 	}
 	return int(^n)
 }

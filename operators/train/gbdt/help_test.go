@@ -37,6 +37,12 @@ func workers(n int, seed uint64) func(int, func(int)) {
 	}
 }
 
+// single is a team of one.
+func single() (t *team) {
+	lead(nil, func(s *team) { t = s })
+	return t
+}
+
 // encode is the model as bytes: gob of a struct without maps has one form.
 func encode(t testing.TB, m *Model) []byte {
 	t.Helper()
@@ -169,7 +175,7 @@ func slowAUC(score, label, weight []float64) float64 {
 // measureOf is a metric of a model on data, through the meter.
 func measureOf(t testing.TB, m *Model, d Data, metric string) float64 {
 	t.Helper()
-	v, err := newMeter(Env{}, &d, &Options{Objective: m.Objective, EarlyMetric: metric}, 0)
+	v, err := newMeter(single(), &d, &Options{Objective: m.Objective, EarlyMetric: metric}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

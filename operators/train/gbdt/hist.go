@@ -1,165 +1,205 @@
 package gbdt
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
 
-//go:generate go run gen.go
+	"github.com/headrace/headrace/kernels/tree"
+)
 
-// bin is what a histogram holds of the rows of one bin of one column: sums of
-// rounded gradients and hessians, and the number of rows. All integers, so that
-// adding and taking away are exact in any order.
-type bin struct{ g, h, n int64 }
+// sums are of gradients, of hessians, and how many rows. All integers, so that adding and taking away are exact in any order.
+type sums struct{ g, h, n int64 }
 
-func (a *bin) add(b bin) { a.g += b.g; a.h += b.h; a.n += b.n }
+func (a *sums) add(b sums) { a.g += b.g; a.h += b.h; a.n += b.n }
 
-func (a bin) minus(b bin) bin { return bin{a.g - b.g, a.h - b.h, a.n - b.n} }
+func (a sums) minus(b sums) sums { return sums{a.g - b.g, a.h - b.h, a.n - b.n} }
 
-// packed says how a row's gradient is one word: g in the upper bits, signed,
-// and below it h, or 1 to count rows where all hessians are the same. Words are
-// added as they are for flushRows rows; the fields are sized so that neither
-// the lower one overflows into the upper in that time nor the upper out.
-type packed struct {
-	shift   uint
-	counted bool    // rows are counted beside: the lower field is h
-	gs, hs  float64 // what one unit of g and of h (or of the count) stands for
+// hist is the sums of a node's rows by column and bin: a column's begin at its place in all three slices. Where all hessians are
+// the same, h is n.
+type hist struct{ g, h, n []int64 }
+
+func (h *hist) at(b int) sums { return sums{h.g[b], h.h[b], h.n[b]} }
+
+func (h *hist) none() bool { return h.g == nil }
+
+// of is the part of a column with bins from begin to end.
+func (h *hist) of(begin, end int) hist {
+	return hist{h.g[begin:end], h.h[begin:end], h.n[begin:end]}
 }
 
+// even says that h is n.
+func (h *hist) even() bool { return &h.h[0] == &h.n[0] }
+
+func (h *hist) add(o hist) {
+	add(h.g, o.g)
+	add(h.n, o.n)
+	if !h.even() {
+		add(h.h, o.h)
+	}
+}
+
+// take takes the smaller child from the parent, which leaves the larger.
+func (h *hist) take(o hist) {
+	subtract(h.g, o.g)
+	subtract(h.n, o.n)
+	if !h.even() {
+		subtract(h.h, o.h)
+	}
+}
+
+func (h *hist) clear() {
+	clear(h.g)
+	clear(h.h)
+	clear(h.n)
+}
+
+func add(a, b []int64) {
+	b = b[:len(a)]
+	for i := range a {
+		a[i] += b[i]
+	}
+}
+
+func subtract(a, b []int64) {
+	b = b[:len(a)]
+	for i := range a {
+		a[i] -= b[i]
+	}
+}
+
+// Words hold three sums for a few rows, see tree.Fields: after that many no field has overflowed.
 const (
-	flushRows = 8192 // 2^13
-	// Counts kept beside the sums: g is 19 bits with its sign, h 19 bits.
-	gradBits = 18
-	hessBits = 19
-	// Equal hessians: a count to 2^13 takes 14 bits, and leaves g 36 and a sign.
-	evenShift    = 14
-	evenGradBits = 36
+	// The gradients of a binary label without weights fill their range, and 17 bits are enough to choose a split by. What has weights,
+	// or labels without bounds, has rows that dwarf the others, which want bits of their own.
+	smoothRows, smoothG, smoothH = 1024, 17, 15
+	unevenRows, unevenG, unevenH = 256, 19, 18
+	// Equal hessians are rows. Sums of more than 2^27 rows would not fit 64 bits with as many for g.
+	evenRows, evenG = 8192, 36
 )
 
-// unpack is a word, or a sum of at most flushRows words, as integers. n is how
-// many words, where they were counted beside.
-func (p *packed) unpack(word uint64, n int64) bin {
-	b := bin{g: int64(word) >> p.shift, h: int64(word & (1<<p.shift - 1)), n: n}
-	if !p.counted {
-		b.n = b.h
-	}
-	return b
+// packed says how the gradients of a tree are rounded.
+type packed struct {
+	tree.Grid
+	rows   int     // that a word holds
+	g, h   int     // the bits of either, the sign not counted; h is 0 where hessians are rows
+	final  bool    // gradients are kept as words, else as tree.Fine
+	gs, hs float64 // what one unit of g and of h stands for
 }
 
-type (
-	sums   [tileWidth][256]uint64
-	counts [tileWidth][256]uint32 // of 32 bits: Go adds those in place, 16 bits it loads and stores
-)
+// even says that all hessians are the same.
+func (p *packed) even() bool { return p.h == 0 }
 
-// local is what one worker sums into before it flushes; zero between uses.
+// sized is the grid of words that hold so many rows, whose rounded gradients are below 1<<g, and hessians below 1<<h.
+func sized(rows, g, h int) packed {
+	n := bits.Len(uint(rows))
+	p := packed{rows: rows, g: g, h: h}
+	p.H = uint(n)
+	p.G = p.H
+	if h > 0 {
+		p.G += uint(h + n - 1)
+	}
+	if int(p.G)+g+n > 64 {
+		panic("gbdt: fields are too wide for a word")
+	}
+	return p
+}
+
+// chunkRows is how many rows are brought together before they are added: their bins and words fit the second cache.
+const chunkRows = 4096
+
+// local is what one worker has to itself.
 type local struct {
-	s sums
-	c counts
+	table tree.Table // zero between uses
+	words [chunkRows]uint64
+	bins  []uint8
+	sides [maxSmall / 64]uint64
+	sums  hist   // of its share of a large node
+	used  uint64 // the share is of this build
 }
 
-var locals = sync.Pool{New: func() any { return new(local) }}
-
-// directRows is the node size up to which rows are added one by one straight to
-// the node's bins: clearing and flushing tables would cost more.
-const directRows = 512
-
-// shareRows is the least work, in rows of one tile, that is given to a worker.
-const shareRows = 32768
-
-// build adds the rows to hist, which is zero.
-func (g *grower) build(hist []bin, rows []int32) {
-	if len(rows) <= directRows {
-		g.direct(hist, rows)
-		return
-	}
-	parts := min(max(1, len(rows)/shareRows), max(1, 16/len(g.tiles)))
-	if len(rows)*len(g.tiles) <= 2*shareRows {
-		for t := range g.tiles {
-			g.buildTile(hist[g.off[g.tiles[t].first]:], &g.tiles[t], rows)
-		}
-		return
-	}
-	if parts == 1 {
-		g.env.each(len(g.tiles), func(t int) {
-			g.buildTile(hist[g.off[g.tiles[t].first]:], &g.tiles[t], rows)
-		})
-		return
-	}
-	// Each part has a histogram of its own but for the first, which has hist.
-	extra := make([][]bin, parts)
-	extra[0] = hist
-	for i := 1; i < parts; i++ {
-		extra[i] = g.take()
-	}
-	g.env.each(len(g.tiles)*parts, func(i int) {
-		t, part := i/parts, i%parts
-		from, to := len(rows)*part/parts, len(rows)*(part+1)/parts
-		g.buildTile(extra[part][g.off[g.tiles[t].first]:], &g.tiles[t], rows[from:to])
-	})
-	for _, h := range extra[1:] {
-		for i := range hist {
-			hist[i].add(h[i])
-		}
-		g.give(h)
-	}
+// builder adds rows to histograms.
+type builder struct {
+	groups []group
+	cols   []column
+	off    []int    // where a column's bins begin in a histogram, multiples of 8; one more than columns
+	use    []bool   // columns that the tree may split on
+	grad   []uint64 // gradients of all rows, see packed and loss.pack
+	packed packed
+	locals [workersMax]*local
+	builds uint64
+	free   pool
 }
 
-// buildTile adds the rows to the bins of one tile.
-func (g *grower) buildTile(dst []bin, t *tile, rows []int32) {
-	if !g.used(t) {
-		return
-	}
-	l := locals.Get().(*local)
-	for len(rows) > 0 {
-		block := rows[:min(flushRows, len(rows))]
-		rows = rows[len(block):]
-		if g.packed.counted {
-			scatterCount(t.width, &l.s, &l.c, block, t.words, g.grad)
-		} else {
-			scatter(t.width, &l.s, block, t.words, g.grad)
+// local is worker w's.
+func (b *builder) local(w int) *local {
+	if b.locals[w] == nil {
+		l := &local{}
+		most := 0
+		for _, g := range b.groups {
+			most = max(most, g.stride)
 		}
-		at := 0
-		for k := 0; k < t.width; k++ {
-			n := g.cols[t.first+k].slots()
-			g.flush(dst[at:at+n], &l.s[k], &l.c[k])
-			at += n
-		}
+		l.bins = make([]uint8, chunkRows*most)
+		b.locals[w] = l
 	}
-	locals.Put(l)
+	return b.locals[w]
 }
 
-// flush adds the sums of one column to its bins and clears them.
-func (g *grower) flush(dst []bin, s *[256]uint64, c *[256]uint32) {
-	if !g.packed.counted {
-		for b := range dst {
-			if s[b] != 0 {
-				dst[b].add(g.packed.unpack(s[b], 0))
-				s[b] = 0
-			}
-		}
-		return
-	}
-	for b := range dst {
-		if c[b] != 0 {
-			dst[b].add(g.packed.unpack(s[b], int64(c[b])))
-			s[b], c[b] = 0, 0
-		}
-	}
-}
-
-// direct is the plain form that the tables must equal.
-func (g *grower) direct(hist []bin, rows []int32) {
-	for f, col := range g.bytes {
-		if !g.use[f] {
+// build adds rows, which are sorted, to h.
+func (b *builder) build(l *local, h hist, rows []int32) {
+	for i := range b.groups {
+		g := &b.groups[i]
+		if !b.used(g.first, g.width) {
 			continue
 		}
-		h := hist[g.off[f]:g.off[f+1]]
-		for _, r := range rows {
-			h[col[r]].add(g.packed.unpack(g.grad[r], 1))
+		for at := 0; at < len(rows); at += chunkRows {
+			b.chunk(l, h, g, rows[at:min(len(rows), at+chunkRows)])
 		}
 	}
 }
 
-// used reports whether the tree may split on any column of the tile.
-func (g *grower) used(t *tile) bool {
-	for _, u := range g.use[t.first : t.first+t.width] {
+// chunk adds a few rows of one group of columns.
+func (b *builder) chunk(l *local, h hist, g *group, rows []int32) {
+	words, bins := l.words[:len(rows)], []uint8(nil)
+	if first := int(rows[0]); int(rows[len(rows)-1])-first == len(rows)-1 {
+		bins = g.bins[first*g.stride:]
+		if src := b.grad[first : first+len(rows)]; b.packed.final {
+			words = src
+		} else {
+			b.packed.Round(words, src)
+		}
+	} else {
+		bins = l.bins
+		tree.Gather(bins, g.bins, g.stride, rows, words, b.grad)
+		if !b.packed.final {
+			b.packed.Round(words, words)
+		}
+	}
+	at := g.first
+	for _, width := range g.tiles {
+		if b.used(at, width) {
+			for from := 0; from < len(rows); from += b.packed.rows {
+				tree.Scatter(width, &l.table, bins[from*g.stride+at-g.first:], g.stride, words[from:min(len(rows), from+b.packed.rows)])
+				b.flush(l, h, at, width)
+			}
+		}
+		at += width
+	}
+}
+
+// flush adds the table to h.
+func (b *builder) flush(l *local, h hist, first, width int) {
+	for k := range width {
+		c := h.of(b.off[first+k], b.off[first+k+1])
+		tree.Flush(c.g, c.h, c.n, &l.table[k], b.packed.Fields)
+		if tree.Twice(width) {
+			tree.Flush(c.g, c.h, c.n, &l.table[width+k], b.packed.Fields)
+		}
+	}
+}
+
+// used says whether the tree may split on any of the columns.
+func (b *builder) used(first, width int) bool {
+	for _, u := range b.use[first : first+width] {
 		if u {
 			return true
 		}
@@ -167,27 +207,92 @@ func (g *grower) used(t *tile) bool {
 	return false
 }
 
-// take is a zeroed histogram; give takes one back.
-func (g *grower) take() []bin {
-	if n := len(g.free); n > 0 {
-		h := g.free[n-1]
-		g.free = g.free[:n-1]
-		clear(h)
+// direct is the plain form that build must equal.
+func (b *builder) direct(h hist, bytes binned, rows []int32) {
+	for f, col := range bytes {
+		if !b.use[f] {
+			continue
+		}
+		c := h.of(b.off[f], b.off[f+1])
+		for _, r := range rows {
+			one := [1]uint64{b.grad[r]}
+			if !b.packed.final {
+				b.packed.Round(one[:], one[:])
+			}
+			v := int64(one[0])
+			at := col[r]
+			c.n[at]++
+			c.g[at] += v >> b.packed.G
+			if !b.packed.even() {
+				c.h[at] += v >> b.packed.H & (1<<(b.packed.G-b.packed.H) - 1)
+			}
+		}
+	}
+}
+
+// shared adds the rows of a large node to h with all workers: each adds its share to sums of its own, and merge, which is called for
+// columns, adds those to h.
+func (b *builder) shared(t *team, h hist, rows []int32) (merge func(f int)) {
+	if t.alone() {
+		b.build(b.local(0), h, rows)
+		return func(int) {}
+	}
+	b.builds++
+	n := (len(rows) + chunkRows - 1) / chunkRows
+	// Few columns have few groups: a share is a chunk of rows in all of them, so that its words are rounded once.
+	t.each(n, func(w, i int) {
+		l := b.local(w)
+		if l.used != b.builds {
+			l.used = b.builds
+			if l.sums.none() {
+				l.sums = b.free.get(b)
+			} else {
+				l.sums.clear()
+			}
+		}
+		b.build(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)])
+	})
+	return func(f int) {
+		to := h.of(b.off[f], b.off[f+1])
+		for _, l := range b.locals {
+			if l != nil && l.used == b.builds {
+				to.add(l.sums.of(b.off[f], b.off[f+1]))
+			}
+		}
+	}
+}
+
+// pool holds histograms to use again.
+type pool struct {
+	mu   sync.Mutex
+	free []hist
+}
+
+// get is a histogram of zeros; put takes one back.
+func (p *pool) get(b *builder) hist {
+	p.mu.Lock()
+	if n := len(p.free); n > 0 {
+		h := p.free[n-1]
+		p.free = p.free[:n-1]
+		p.mu.Unlock()
+		h.clear()
 		return h
 	}
-	return make([]bin, g.off[len(g.off)-1])
-}
-
-func (g *grower) give(h []bin) {
-	if h != nil {
-		g.free = append(g.free, h)
+	p.mu.Unlock()
+	n := b.off[len(b.off)-1]
+	g := make([]int64, 2*n)
+	h := hist{g: g[:n:n], n: g[n:]}
+	h.h = h.n
+	if !b.packed.even() {
+		h.h = make([]int64, n)
 	}
+	return h
 }
 
-// subtract takes the smaller child from the parent, which leaves the larger.
-func subtract(parent, smaller []bin) {
-	smaller = smaller[:len(parent)]
-	for i := range parent {
-		parent[i] = parent[i].minus(smaller[i])
+func (p *pool) put(h hist) {
+	if !h.none() {
+		p.mu.Lock()
+		p.free = append(p.free, h)
+		p.mu.Unlock()
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // meter computes one metric on the validation rows after every tree.
 type meter struct {
-	env    Env
+	team   *team
 	d      *Data
 	kind   Objective
 	metric string
@@ -29,15 +29,15 @@ type ranked struct {
 	row uint32
 }
 
-func newMeter(env Env, d *Data, o *Options, base float64) (*meter, error) {
-	m := &meter{env: env, d: d, kind: o.Objective, metric: o.metric(), score: make([]float64, d.N), terms: make([]float64, d.N)}
+func newMeter(t *team, d *Data, o *Options, base float64) (*meter, error) {
+	m := &meter{team: t, d: d, kind: o.Objective, metric: o.metric(), score: make([]float64, d.N), terms: make([]float64, d.N)}
 	top := 0.0
 	for i := range m.score {
 		m.score[i] = base
 		m.terms[i] = d.weight(i)
 		top = max(top, m.terms[i])
 	}
-	m.total = env.sum(m.terms)
+	m.total = t.sum(m.terms)
 	if m.metric != AUC {
 		return m, nil
 	}
@@ -77,12 +77,12 @@ func (m *meter) value() float64 {
 	if m.metric == AUC {
 		return m.auc()
 	}
-	m.env.blocks(m.d.N, func(_, begin, end int) {
+	m.team.blocks(m.d.N, func(_, begin, end int) {
 		for i := begin; i < end; i++ {
 			m.terms[i] = m.term(i)
 		}
 	})
-	mean := m.env.sum(m.terms) / m.total
+	mean := m.team.sum(m.terms) / m.total
 	if m.metric == RMSE {
 		return math.Sqrt(mean)
 	}

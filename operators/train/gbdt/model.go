@@ -1,6 +1,9 @@
 package gbdt
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Model is a fitted ensemble: the raw score of a row is Base plus, in the order
 // of the trees, the leaf it reaches in each. Binary scores are log-odds.
@@ -56,6 +59,13 @@ type Tree struct {
 // the fit in the same order, to out (one element a row). It is the reference
 // that faster forms must equal to the bit: one addition a tree, in order.
 func (m *Model) Predict(features []Feature, out []float64) {
+	features = slices.Clone(features)
+	for i := range features {
+		if f := &features[i]; f.Read != nil {
+			f.Values = make([]float64, len(out))
+			f.Read(f.Values, 0)
+		}
+	}
 	for r := range out {
 		s := m.Base
 		for t := range m.Trees {

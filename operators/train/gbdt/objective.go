@@ -5,11 +5,12 @@ import (
 	"math/bits"
 
 	"github.com/headrace/headrace/kernels/fmath"
+	"github.com/headrace/headrace/kernels/tree"
 )
 
 // loss holds the training rows' scores and what is derived from them.
 type loss struct {
-	env   Env
+	team  *team
 	d     *Data
 	kind  Objective
 	score []float64
@@ -17,19 +18,22 @@ type loss struct {
 	// counting rows is summing hessians, and g has the bits that h would take.
 	even   bool
 	weight float64 // the greatest; every row's where even
-	// fine holds the gradients rounded to 31 bits, g above h, unless even: what
-	// leaf values are computed from. Histograms have fewer bits, which is
-	// enough to choose a split and not enough to state a value.
-	fine               []uint64
-	fineShiftG, fineSH int // value = integer * 2^-shift
-	peaks              []uint64
+	smooth bool    // gradients are of a size, see smoothRows
+	// Unless even or smooth, gradients are rounded to 31 bits: what leaf values
+	// are computed from. Histograms have fewer bits, which is enough to choose a
+	// split and not enough to state a value.
+	fineG, fineH int // value = integer * 2^-fine
+	peaks        []uint64
+	// smoothG and smoothH are the powers of two that smooth gradients and
+	// hessians were below before, and so will be, or nearly, again.
+	smoothG, smoothH int
 }
 
-func newLoss(env Env, d *Data, o *Options) *loss {
-	l := &loss{env: env, d: d, kind: o.Objective, score: make([]float64, d.N)}
+func newLoss(t *team, d *Data, o *Options) *loss {
+	l := &loss{team: t, d: d, kind: o.Objective, score: make([]float64, d.N)}
 	equal := true
-	for i := 0; i < d.N; i++ {
-		switch w := d.weight(i); {
+	for i := range d.Weight {
+		switch w := d.Weight[i]; {
 		case w == 0 || w == l.weight:
 		case l.weight == 0:
 			l.weight = w
@@ -38,10 +42,12 @@ func newLoss(env Env, d *Data, o *Options) *loss {
 			l.weight = max(l.weight, w)
 		}
 	}
-	l.even = equal && l.kind == Regression
-	if !l.even {
-		l.fine = make([]uint64, d.N)
+	if d.Weight == nil {
+		l.weight = 1
 	}
+	l.even = equal && l.kind == Regression
+	l.smooth = d.Weight == nil && l.kind == Binary
+	l.smoothH = -2 // a hessian is at most a quarter
 	l.peaks = make([]uint64, 2*blockCount(d.N))
 	return l
 }
@@ -52,32 +58,61 @@ func newLoss(env Env, d *Data, o *Options) *loss {
 func (l *loss) base() (base float64, single bool) {
 	d := l.d
 	lo, hi := math.Inf(1), math.Inf(-1)
-	num, den := make([]float64, d.N), make([]float64, d.N)
+	num, den := d.Label, d.Weight
+	if d.Weight != nil {
+		num, den = make([]float64, d.N), make([]float64, d.N)
+	}
 	for i, y := range d.Label {
-		w := d.weight(i)
-		if w == 0 {
-			continue
+		if d.Weight != nil {
+			w := d.Weight[i]
+			if w == 0 {
+				continue
+			}
+			num[i], den[i] = w*y, w
 		}
 		lo, hi = min(lo, y), max(hi, y)
-		num[i], den[i] = w*y, w
 	}
 	mean := lo
 	if lo < hi {
-		mean = l.env.sum(num) / l.env.sum(den)
+		weight := float64(d.N)
+		if d.Weight != nil {
+			weight = l.team.sum(den)
+		}
+		mean = l.team.sum(num) / weight
 	}
 	if l.kind == Binary {
 		// Certainty has infinite odds; 1e-15 is what log-loss is clipped at.
 		p := min(max(mean, 1e-15), 1-1e-15)
+		// A rare label has most rows at gradients far below the others'.
+		l.smooth = l.smooth && p > rare && p < 1-rare
 		return fmath.Log(p / (1 - p)), lo == hi
 	}
 	return mean, lo == hi
 }
 
+// rare is the share of a label below which its rows dwarf the others.
+const rare = 0.02
+
+// sized is how many bits the gradients have in histograms.
+func (l *loss) sized() packed {
+	switch {
+	case l.even:
+		return sized(evenRows, min(evenG, 62-bits.Len(uint(l.d.N))), 0)
+	case l.smooth:
+		return sized(smoothRows, smoothG, smoothH)
+	}
+	return sized(unevenRows, unevenG, unevenH)
+}
+
 // pack computes every row's gradient from its score, rounds it and writes it to
 // grad. It reports false if all gradients are 0: nothing is left to learn.
 func (l *loss) pack(grad []uint64) (packed, bool) {
-	if l.even {
-		return l.packEven(grad)
+	p := l.sized()
+	switch {
+	case l.even:
+		return l.packEven(grad, p)
+	case l.smooth:
+		return l.packSmooth(grad, p)
 	}
 	// Powers of two below 2^31 over the greatest |g| and h that there can be;
 	// one less, as rounding may carry into the next bit.
@@ -85,53 +120,79 @@ func (l *loss) pack(grad []uint64) (packed, bool) {
 	if l.kind == Regression {
 		peak := l.peak()
 		if peak == 0 {
-			return packed{}, false
+			return p, false
 		}
-		l.fineShiftG, l.fineSH = 30-exponent(peak), 30-e
-		l.packRegression()
+		l.fineG, l.fineH = 30-exponent(peak), 30-e
+		l.packRegression(grad)
 	} else {
-		l.fineShiftG, l.fineSH = 30-e, 32-e // h is at most a quarter of the weight
-		l.packBinary()
+		l.fineG, l.fineH = 30-e, 32-e // h is at most a quarter of the weight
+		l.packBinary(grad)
 	}
-	topG, topH := uint64(0), uint64(0)
+	topG, topH := l.tops()
+	if topG == 0 {
+		return p, false
+	}
+	p.DownG, p.DownH = down(topG, p.g), down(topH, p.h)
+	p.gs = math.Ldexp(1, int(p.DownG)-l.fineG)
+	p.hs = math.Ldexp(1, int(p.DownH)-l.fineH)
+	return p, true
+}
+
+// tops are the greatest |g| and h of all blocks.
+func (l *loss) tops() (topG, topH uint64) {
 	for i := 0; i < len(l.peaks); i += 2 {
 		topG, topH = max(topG, l.peaks[i]), max(topH, l.peaks[i+1])
 	}
-	if topG == 0 {
-		return packed{}, false
-	}
-	downG := max(0, bits.Len64(topG)-gradBits)
-	downH := max(0, bits.Len64(topH)-hessBits)
-	l.env.blocks(len(grad), func(_, begin, end int) { coarsen(grad[begin:end], l.fine[begin:end], downG, downH) })
-	return packed{
-		shift: 32, counted: true,
-		gs: math.Ldexp(1, downG-l.fineShiftG),
-		hs: math.Ldexp(1, downH-l.fineSH),
-	}, true
+	return topG, topH
 }
 
-// coarsen rounds both fields of fine to fewer bits: half a step up, then down,
-// but never a hessian to 0, nor either beyond its bits.
-func coarsen(grad, fine []uint64, downG, downH int) {
-	halfG, halfH := int64(1)<<downG>>1, int64(1)<<downH>>1
-	for i, v := range fine[:len(grad)] {
-		g := min((int64(v)>>32+halfG)>>downG, 1<<gradBits-1)
-		h := min(max((int64(uint32(v))+halfH)>>downH, 1), 1<<hessBits-1)
-		grad[i] = uint64(g)<<32 + uint64(h)
+// packSmooth writes words in one pass, on the grid that the last gradients
+// asked for. Only where it turns out too coarse or too fine by two bits, which
+// follows from the scores alone, are they written again on their own.
+func (l *loss) packSmooth(grad []uint64, p packed) (packed, bool) {
+	p.final = true
+	for {
+		// Below 1<<bits, one less as rounding may carry.
+		shiftG, shiftH := p.g-l.smoothG, p.h-l.smoothH
+		p.gs, p.hs = math.Ldexp(1, -shiftG), math.Ldexp(1, -shiftH)
+		sg, sh := math.Ldexp(1, shiftG), math.Ldexp(1, shiftH)
+		l.team.blocks(len(grad), func(b, begin, end int) {
+			topG, topH := tree.Logistic(grad[begin:end], l.score[begin:end], l.d.Label[begin:end], sg, sh, p.Fields)
+			l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
+		})
+		topG, topH := l.tops()
+		byG, byH := bits.Len64(topG)-p.g, bits.Len64(topH)-p.h
+		if topG == 0 && shiftG >= 30 {
+			return p, false
+		}
+		fits := byG <= 0 && byH <= 0
+		coarse := byG <= -2 && shiftG < 30 || byH <= -2 && shiftH < 30
+		if fits && !coarse {
+			return p, true
+		}
+		l.smoothG, l.smoothH = max(l.smoothG+byG, p.g-30), max(l.smoothH+byH, p.h-30)
 	}
+}
+
+// down is by how many bits numbers up to top are rounded to have so many bits.
+func down(top uint64, to int) (by uint) {
+	for (top+1<<by>>1)>>by >= 1<<to {
+		by++
+	}
+	return by
 }
 
 // packEven is for equal hessians: the word is g above a count of 1.
-func (l *loss) packEven(grad []uint64) (packed, bool) {
+func (l *loss) packEven(grad []uint64, p packed) (packed, bool) {
 	peak := l.peak()
 	if peak == 0 {
-		return packed{}, false
+		return p, false
 	}
-	// Below 2^35 before rounding, so at most 2^35 after: one bit to spare.
-	shift := evenGradBits - 1 - exponent(peak)
+	// One bit to spare for rounding.
+	shift := p.g - 1 - exponent(peak)
 	scale := math.Ldexp(1, shift)
 	label, w := l.d.Label, l.weight
-	l.env.blocks(len(grad), func(_, begin, end int) {
+	l.team.blocks(len(grad), func(_, begin, end int) {
 		label := label[begin:end]
 		score := l.score[begin:end]
 		score = score[:len(label)]
@@ -139,17 +200,18 @@ func (l *loss) packEven(grad []uint64) (packed, bool) {
 		out = out[:len(label)]
 		for i, y := range label {
 			g := (score[i] - y) * w
-			out[i] = uint64(nearest(float64(g*scale)))<<evenShift + 1
+			out[i] = p.Word(nearest(float64(g*scale)), 0)
 		}
 	})
-	return packed{shift: evenShift, gs: math.Ldexp(1, -shift), hs: w}, true
+	p.gs, p.hs, p.final = math.Ldexp(1, -shift), w, true
+	return p, true
 }
 
 // peak is the greatest |gradient| of a regression over rows of weight.
 func (l *loss) peak() float64 {
 	n := blockCount(l.d.N)
 	peaks := make([]float64, n)
-	l.env.blocks(l.d.N, func(b, begin, end int) {
+	l.team.blocks(l.d.N, func(b, begin, end int) {
 		label, score := l.d.Label[begin:end], l.score[begin:end]
 		m := 0.0
 		for i, y := range label {
@@ -170,14 +232,14 @@ func (l *loss) peak() float64 {
 	return m
 }
 
-// packRegression and packBinary write fine and, for each block, the greatest |g|
+// packRegression and packBinary write grad and, for each block, the greatest |g|
 // and h in it. A hessian never rounds to 0: a leaf of such rows would divide by
 // nothing.
-func (l *loss) packRegression() {
-	sg, sh := math.Ldexp(1, l.fineShiftG), math.Ldexp(1, l.fineSH)
-	l.env.blocks(l.d.N, func(b, begin, end int) {
+func (l *loss) packRegression(grad []uint64) {
+	sg, sh := math.Ldexp(1, l.fineG), math.Ldexp(1, l.fineH)
+	l.team.blocks(l.d.N, func(b, begin, end int) {
 		n := end - begin
-		fine, label, score := l.fine[begin:end], l.d.Label[begin:end][:n], l.score[begin:end][:n]
+		fine, label, score := grad[begin:end], l.d.Label[begin:end][:n], l.score[begin:end][:n]
 		weight := l.d.Weight[begin:end][:n] // not nil, or the hessians would be even
 		var topG, topH int64
 		for i := range fine {
@@ -194,33 +256,29 @@ func (l *loss) packRegression() {
 	})
 }
 
-func (l *loss) packBinary() {
-	sg, sh := math.Ldexp(1, l.fineShiftG), math.Ldexp(1, l.fineSH)
-	l.env.blocks(l.d.N, func(b, begin, end int) {
+func (l *loss) packBinary(grad []uint64) {
+	sg, sh := math.Ldexp(1, l.fineG), math.Ldexp(1, l.fineH)
+	l.team.blocks(l.d.N, func(b, begin, end int) {
+		fine, label, score := grad[begin:end], l.d.Label[begin:end], l.score[begin:end]
+		if l.d.Weight == nil {
+			topG, topH := tree.Logistic(fine, score, label, sg, sh, tree.Fine)
+			l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
+			return
+		}
 		var buffer [1024]float64
 		var topG, topH int64
-		for ; begin < end; begin += len(buffer) {
-			n := min(len(buffer), end-begin)
-			p := buffer[:n]
-			fmath.SigmoidSlice(p, l.score[begin:begin+n])
-			fine, label := l.fine[begin:][:n], l.d.Label[begin:][:n]
-			if l.d.Weight == nil {
-				for i, p := range p {
-					g, h := nearest(float64((p-label[i])*sg)), max(nearest(float64(p*(1-p)*sh)), 1)
-					fine[i] = uint64(g)<<32 | uint64(h)
-					topG, topH = max(topG, g, -g), max(topH, h)
-				}
-				continue
-			}
-			weight := l.d.Weight[begin:][:n]
+		for at := 0; at < len(fine); at += len(buffer) {
+			p := buffer[:min(len(buffer), len(fine)-at)]
+			fmath.SigmoidSlice(p, score[at:at+len(p)])
+			weight := l.d.Weight[begin+at:][:len(p)]
 			for i, p := range p {
 				w := weight[i]
 				if w == 0 {
-					fine[i] = 1 // the label may be anything
+					fine[at+i] = 1 // the label may be anything
 					continue
 				}
-				g, h := nearest(float64((p-label[i])*w*sg)), max(nearest(float64(p*(1-p)*w*sh)), 1)
-				fine[i] = uint64(g)<<32 | uint64(h)
+				g, h := nearest(float64((p-label[at+i])*w*sg)), max(nearest(float64(p*(1-p)*w*sh)), 1)
+				fine[at+i] = uint64(g)<<32 | uint64(h)
 				topG, topH = max(topG, g, -g), max(topH, h)
 			}
 		}
@@ -229,35 +287,38 @@ func (l *loss) packBinary() {
 }
 
 // span is a stretch of the rows of one leaf.
-type span struct{ leaf, begin, end int }
+type span struct {
+	leaf int
+	rows []int32
+}
 
 // spans cuts the rows of the leaves into pieces to share out.
-func spans(leaves []node) []span {
+func spans(leaves []*node) []span {
 	var s []span
-	for i := range leaves {
-		for b := leaves[i].begin; b < leaves[i].end; b += blockRows {
-			s = append(s, span{i, b, min(b+blockRows, leaves[i].end)})
+	for i, n := range leaves {
+		for rows := n.rows; len(rows) > 0; rows = rows[min(len(rows), blockRows):] {
+			s = append(s, span{i, rows[:min(len(rows), blockRows)]})
 		}
 	}
 	return s
 }
 
 // leaves computes the leaf values from exact sums over their rows.
-func (l *loss) leaves(t *grown, rows []int32, pieces []span, p packed, o *Options) []float64 {
+func (l *loss) leaves(gr *grower, t *grown, pieces []span, o *Options) []float64 {
 	g := make([]float64, len(t.leaves))
 	h := make([]float64, len(t.leaves))
-	if l.even {
-		for i := range t.leaves {
-			g[i] = float64(t.leaves[i].total.g) * p.gs
-			h[i] = float64(t.leaves[i].total.n) * p.hs
+	if gr.packed.final {
+		for i, n := range t.leaves {
+			g[i] = float64(n.total.g) * gr.packed.gs
+			h[i] = float64(n.total.h) * gr.packed.hs
 		}
 	} else {
 		// At most 2^31 rows of 31 bits: no sum overflows.
 		part := make([][2]int64, len(pieces))
-		l.env.each(len(pieces), func(i int) {
+		l.team.each(len(pieces), func(_, i int) {
 			var sg, sh int64
-			for _, r := range rows[pieces[i].begin:pieces[i].end] {
-				v := l.fine[r]
+			for _, r := range pieces[i].rows {
+				v := gr.grad[r]
 				sg += int64(v) >> 32
 				sh += int64(uint32(v))
 			}
@@ -269,8 +330,8 @@ func (l *loss) leaves(t *grown, rows []int32, pieces []span, p packed, o *Option
 			sums[s.leaf][1] += part[i][1]
 		}
 		for i, s := range sums {
-			g[i] = math.Ldexp(float64(s[0]), -l.fineShiftG)
-			h[i] = math.Ldexp(float64(s[1]), -l.fineSH)
+			g[i] = math.Ldexp(float64(s[0]), -l.fineG)
+			h[i] = math.Ldexp(float64(s[1]), -l.fineH)
 		}
 	}
 	values := make([]float64, len(t.leaves))
@@ -284,10 +345,10 @@ func (l *loss) leaves(t *grown, rows []int32, pieces []span, p packed, o *Option
 }
 
 // add moves the scores of the rows of the leaves.
-func (l *loss) add(rows []int32, pieces []span, values []float64) {
-	l.env.each(len(pieces), func(i int) {
+func (l *loss) add(pieces []span, values []float64) {
+	l.team.each(len(pieces), func(_, i int) {
 		v := values[pieces[i].leaf]
-		for _, r := range rows[pieces[i].begin:pieces[i].end] {
+		for _, r := range pieces[i].rows {
 			l.score[r] += v
 		}
 	})

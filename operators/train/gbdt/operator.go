@@ -39,7 +39,7 @@ type EarlyStop struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.gbdt", Version: 1, New: func() operators.Op { return &Operator{} },
+		Name: "train.gbdt", Version: 2, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits gradient-boosted trees to a binary label or a number, weighted by task.weight. Strings are learnt as categories and " +
 			"need no encoding, missing values need no filling; values that train rows do not have count as missing.",
 		Example: []operators.Example{{
@@ -147,8 +147,8 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	}
 	opt := o.options(s)
 	rows := int64(train.N + valid.N)
-	// besides the input: floats of columns that are none yet, codes, bins in both layouts, gradients; and the histograms of the leaves
-	if err := env.Grant(rows*int64(10*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(opt.Leaves)); err != nil {
+	// besides the input: codes, bins in both layouts, labels, scores, gradients, lists of rows; and the histograms of the leaves
+	if err := env.Grant(rows*int64(6*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(opt.Leaves)); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
 	v := newVocabularies(r.Features, train)
@@ -279,6 +279,10 @@ func (v vocabularies) data(r model.Roles, t operators.Table, fit bool) (Data, er
 	for j, f := range r.Features {
 		if v[j] != nil {
 			d.Features = append(d.Features, Feature{Name: f.Name, Codes: v[j].codes(&t.Cols[j]), Levels: v[j].levels()})
+			continue
+		}
+		if k := t.Cols[j].Type.Kind; k != batch.Vector && (k != batch.Float64 || t.Cols[j].Valid != nil) {
+			d.Features = append(d.Features, Feature{Name: f.Name, Read: t.Cols[j].ReadFloats})
 			continue
 		}
 		for _, n := range model.Numbers(r.Features[j:j+1], t.Cols[j:j+1]) {

@@ -5,114 +5,103 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
-)
+	"time"
 
-func TestScatterWidths(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 1))
-	words, grad := make([]uint64, 3000), make([]uint64, 3000)
-	for i := range words {
-		words[i], grad[i] = r.Uint64(), r.Uint64()
-	}
-	for width := 1; width <= tileWidth; width++ {
-		for _, n := range []int{0, 1, 2, 7, 1000} {
-			rows := make([]int32, n)
-			for i := range rows {
-				rows[i] = int32(r.IntN(len(words)))
-			}
-			var want, plain, counted sums
-			var wantN, gotN counts
-			for _, row := range rows {
-				for k := range width {
-					b := uint8(words[row] >> (8 * k))
-					want[k][b] += grad[row]
-					wantN[k][b]++
-				}
-			}
-			scatter(width, &plain, rows, words, grad)
-			scatterCount(width, &counted, &gotN, rows, words, grad)
-			if plain != want || counted != want || gotN != wantN {
-				t.Errorf("width %d, %d rows", width, n)
-			}
-		}
-	}
-}
+	"github.com/headrace/headrace/kernels/tree"
+)
 
 // The fields of a word must hold the sum of the largest values for as long as
 // they are not flushed.
 func TestPackedFieldsHold(t *testing.T) {
-	const gTop, hTop = 1<<gradBits - 1, 1<<hessBits - 1
-	for _, sign := range []int64{1, -1} {
-		p := packed{shift: 32, counted: true}
-		sum := uint64(0)
-		for range flushRows {
-			sum += uint64(sign*gTop)<<32 + hTop
-		}
-		if got, want := p.unpack(sum, flushRows), (bin{sign * gTop * flushRows, hTop * flushRows, flushRows}); got != want {
-			t.Errorf("counted: %v, want %v", got, want)
-		}
-		p, sum = packed{shift: evenShift}, 0
-		top := int64(1) << (evenGradBits - 1)
-		for range flushRows {
-			sum += uint64(sign*top)<<evenShift + 1
-		}
-		if got, want := p.unpack(sum, 0), (bin{sign * top * flushRows, flushRows, flushRows}); got != want {
-			t.Errorf("even: %v, want %v", got, want)
+	for _, size := range [][3]int{{smoothRows, smoothG, smoothH}, {unevenRows, unevenG, unevenH}, {evenRows, evenG, 0}} {
+		p := sized(size[0], size[1], size[2])
+		g, h := int64(1)<<size[1]-1, int64(1)<<size[2]-1
+		for _, sign := range []int64{1, -1} {
+			var words [256]uint64
+			for range p.rows {
+				words[0] += p.Word(sign*g, h)
+			}
+			var got [3][8]int64
+			tree.Flush(got[0][:], got[1][:], got[2][:], &words, p.Fields)
+			if rows := int64(p.rows); got[0][0] != sign*g*rows || got[1][0] != h*rows || got[2][0] != rows {
+				t.Errorf("%v: %v", size, got)
+			}
 		}
 	}
 }
 
-func TestCoarsen(t *testing.T) {
-	pair := func(g, h int64) uint64 { return uint64(g)<<32 | uint64(h) }
-	fine := []uint64{pair(1<<30, 1<<30), pair(-1<<30, 1), pair(5, 3), pair(-5, 1<<13), pair(1<<30-1, 1<<29)}
-	got := make([]uint64, len(fine))
-	coarsen(got, fine, 13, 12)
-	p := packed{shift: 32, counted: true}
-	for i, v := range got {
-		b := p.unpack(v, 1)
-		g, h := int64(fine[i])>>32, int64(uint32(fine[i]))
-		if math.Abs(float64(b.g)*8192-float64(g)) > 8192 || b.h < 1 || math.Abs(float64(b.h)*4096-float64(h)) > 4096 {
-			t.Errorf("%d, %d became %v", g, h, b)
-		}
-		if b.g > 1<<gradBits-1 || b.g < -1<<gradBits || b.h > 1<<hessBits-1 {
-			t.Errorf("%v is beyond its bits", b)
-		}
-	}
-	// One bit too many is rounded, and none lost where there are few.
-	coarsen(got[:1], []uint64{pair(-77, 55)}, 0, 0)
-	if b := p.unpack(got[0], 1); b != (bin{-77, 55, 1}) {
-		t.Errorf("without a shift: %v", b)
-	}
-}
-
-func TestPartIsStable(t *testing.T) {
+// A gradient rounded for the histogram fits its field and is within half a step
+// of what it was.
+func TestGridHolds(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
-	for _, n := range []int{1, 2, 3, 1000, blockRows, 2*blockRows - 1, 2 * blockRows, 2*blockRows + 1, 5*blockRows + 77} {
-		for _, share := range []float64{0, 0.01, 0.5, 1} {
-			var s sides
-			for i := range s {
-				if r.Float64() < share {
-					s[i] = 1
-				}
+	for _, top := range []uint64{1, 5, 1<<14 - 1, 1 << 14, 1<<15 - 1, 1<<15 + 1, 1<<29 + 1<<28, 1<<30 - 1, 1 << 30} {
+		by := down(top, smoothG)
+		if by > 0 && (top+1<<(by-1)>>1)>>(by-1) < 1<<smoothG {
+			t.Errorf("%d is rounded by %d bits, more than it needs", top, by)
+		}
+		p := sized(smoothRows, smoothG, smoothH)
+		p.DownG, p.DownH = by, 3
+		for range 1000 {
+			g, h := int64(r.Uint64N(top+1)), int64(r.Uint32N(1<<17-4))
+			if r.IntN(2) == 0 {
+				g = -g
 			}
-			col := make([]uint8, n)
-			rows := make([]int32, n)
-			for i := range rows {
-				col[i], rows[i] = uint8(r.Uint32()), int32(i)
-			}
-			var left, right []int32
-			for _, row := range rows {
-				if s[col[row]] == 1 {
-					left = append(left, row)
-				} else {
-					right = append(right, row)
-				}
-			}
-			g := &grower{env: Env{Parallel: workers(3, 1)}, scratch: make([]int32, n), lefts: make([]int, blockCount(n))}
-			if got := g.part(rows, &s, col); got != len(left) || !slices.Equal(rows, append(left, right...)) {
-				t.Errorf("%d rows, share %v", n, share)
+			w := []uint64{uint64(g)<<32 + uint64(h)}
+			p.Round(w, w)
+			gotG, gotH := int64(w[0])>>p.G, int64(w[0]>>p.H)&(1<<(p.G-p.H)-1)
+			if 2*max(gotG<<by-g, g-gotG<<by) > 1<<by || gotH < 1 || gotH > 1 && 2*max(gotH<<3-h, h-gotH<<3) > 8 || gotG >= 1<<smoothG || gotH >= 1<<smoothH {
+				t.Errorf("%d, %d became %d, %d", g, h, gotG, gotH)
 			}
 		}
+	}
+}
+
+// A loop of the team does each of its parts once, whoever comes and when.
+func TestTeam(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 16} {
+		lead(workers(n, 1), func(team *team) {
+			for round := range 200 {
+				done := make([]atomic.Int32, round)
+				team.each(round, func(w, i int) {
+					done[i].Add(1)
+					if w >= n {
+						t.Errorf("worker %d of %d", w, n)
+					}
+				})
+				for i := range done {
+					if got := done[i].Load(); got != 1 {
+						t.Fatalf("%d workers: part %d of %d was done %d times", n, i, round, got)
+					}
+				}
+				if round%50 == 49 {
+					time.Sleep(time.Millisecond) // helpers go to sleep
+				}
+			}
+		})
+	}
+}
+
+// What panics in a helper panics in the leader, and everybody goes home.
+func TestTeamPanics(t *testing.T) {
+	for range 20 {
+		func() {
+			got := make(chan any, 1)
+			lead(workers(3, 1), func(team *team) {
+				defer func() { got <- recover() }()
+				for range 1000 {
+					team.each(64, func(_, i int) {
+						if i == 40 {
+							panic("forty")
+						}
+					})
+				}
+			})
+			if v := <-got; v != "forty" {
+				t.Errorf("the leader got %v", v)
+			}
+		}()
 	}
 }
 
@@ -218,7 +207,7 @@ func TestMeter(t *testing.T) {
 		}
 	}
 	value := func(metric string) float64 {
-		m, err := newMeter(Env{}, &d, &Options{EarlyMetric: metric}, 0)
+		m, err := newMeter(single(), &d, &Options{EarlyMetric: metric}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,14 +252,16 @@ func TestSum(t *testing.T) {
 			want.Add(&want, big.NewFloat(x[i]))
 		}
 		w, _ := want.Float64()
-		got := Env{}.sum(x)
+		got := single().sum(x)
 		if math.Abs(got-w) > 1e-12*size {
 			t.Errorf("sum %v, want %v", got, w)
 		}
 		r.Shuffle(len(x), func(i, j int) { x[i], x[j] = x[j], x[i] })
-		if again := (Env{Parallel: workers(3, 2)}).sum(x); again != got {
-			t.Errorf("in another order %v, was %v", again, got)
-		}
+		lead(workers(3, 2), func(team *team) {
+			if again := team.sum(x); again != got {
+				t.Errorf("in another order %v, was %v", again, got)
+			}
+		})
 	}
 	var w wide
 	w.add(math.MinInt64)

@@ -10,8 +10,8 @@ import (
 // missing only: nothing rounded, nothing shared, nothing subtracted. What it
 // and the package differ by is what rounding the gradients costs.
 func plain(d Data, o Options) (score []float64) {
-	cols := makeColumns(Env{}, &d, o)
-	b := makeBinned(Env{}, cols, &d)
+	cols := makeColumns(single(), &d, o)
+	b := makeBinned(single(), cols, &d, nil)
 	score = make([]float64, d.N)
 	g, h := make([]float64, d.N), make([]float64, d.N)
 	var sw, swy float64
@@ -169,7 +169,7 @@ func TestRoundingCostsNothing(t *testing.T) {
 	}
 	for name, c := range cases {
 		o := options(c.kind, func(o *Options) { o.Trees = 20; o.MinHessian = 0 })
-		v, err := newMeter(Env{}, &c.d, &Options{Objective: c.kind, EarlyMetric: c.metric}, 0)
+		v, err := newMeter(single(), &c.d, &Options{Objective: c.kind, EarlyMetric: c.metric}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,10 @@ package gbdt
 
 import (
 	"cmp"
+	"math"
 	"slices"
+
+	"github.com/headrace/headrace/kernels/tree"
 )
 
 // split is a way to part the rows of a node. The zero split is none.
@@ -10,7 +13,7 @@ type split struct {
 	ok      bool
 	feature int
 	gain    float64
-	left    bin // sums of the rows that go left
+	left    sums // of the rows that go left
 
 	// Numeric: bins up to at go left.
 	at          int
@@ -36,22 +39,33 @@ func (s *split) goesLeft(b, bins int) bool {
 }
 
 // noise is the share of a node's own score that a gain must exceed: below it
-// there is nothing but the rounding of two divisions and three sums.
+// there is nothing but the rounding of a division and a few sums.
 const noise = 1e-12
 
-// finder looks for the best split of one node.
+// finder looks for the best split of one node. Scores are in the units of the rounded sums, where no product of them overflows; scale
+// makes a gain of one.
 type finder struct {
+	tree.Search
 	o      *Options
-	packed *packed
-	total  bin
 	base   float64 // score of the node as one leaf
+	scale  float64
+	smooth float64 // CatSmooth in these units
+	catL2  float64 // the penalty where levels were ordered
 }
 
-// score is twice what a leaf of these sums takes off the loss.
-func (f *finder) score(b bin, l2 float64) float64 {
-	h := float64(float64(b.h)*f.packed.hs) + l2
-	t := soft(float64(float64(b.g)*f.packed.gs), f.o.L1)
-	return t * t / h
+// l2Most keeps products of hessians and penalties finite. Weights that it bounds the penalty for come to nothing against it.
+const l2Most = 1e150
+
+func newFinder(o *Options, p *packed, total sums) finder {
+	f := finder{o: o, scale: p.gs / p.hs * p.gs}
+	f.G, f.H, f.N = total.g, total.h, total.n
+	f.RowsMin = int64(o.MinRows)
+	f.HessMin = int64(min(math.Ceil(o.MinHessian/p.hs), 1<<62))
+	f.L1 = o.L1 / p.gs
+	f.L2 = min(o.L2/p.hs, l2Most)
+	f.smooth, f.catL2 = min(o.CatSmooth/p.hs, l2Most), min((o.L2+o.CatL2)/p.hs, l2Most)
+	f.base = f.Whole()
+	return f
 }
 
 // soft moves x towards 0 by l1.
@@ -65,110 +79,111 @@ func soft(x, l1 float64) float64 {
 	return 0
 }
 
-// allowed reports whether a leaf may have these sums.
-func (f *finder) allowed(b bin) bool {
-	return b.n >= int64(f.o.MinRows) && float64(b.h)*f.packed.hs >= f.o.MinHessian
-}
-
-// gain is what parting the node so takes off the loss; 0 if it may not be.
-func (f *finder) gain(left bin, l2 float64) float64 {
-	right := f.total.minus(left)
-	if !f.allowed(left) || !f.allowed(right) {
+// gain is what a split of this score takes off the loss; 0 if that is not enough.
+func (f *finder) gain(score float64) float64 {
+	gain := score - f.base
+	if !(gain > noise*score) {
 		return 0
 	}
-	// One sum, so that a split and its mirror image have the same gain and the
-	// tie rule decides between them, not rounding.
-	both := f.score(left, l2) + f.score(right, l2)
-	gain := both - f.base
-	if gain <= noise*both || gain <= 2*f.o.MinGain {
+	if gain = gain * f.scale / 2; gain <= f.o.MinGain {
 		return 0
 	}
-	return gain / 2
+	return gain
 }
 
-// numeric finds the best split of an ordered column. Of equal gains the lowest
-// bin wins, then missing to the right.
-func (f *finder) numeric(hist []bin) split {
-	var best split
-	bins := len(hist) - 1
-	missing := hist[bins]
-	try := func(left bin, at int, missingLeft bool) {
-		if gain := f.gain(left, f.o.L2); gain > best.gain || gain == best.gain && best.ok && at < best.at {
-			best = split{ok: true, gain: gain, left: left, at: at, missingLeft: missingLeft}
-		}
+// apart is the score of parting the node so; 0 if it may not be.
+func (f *finder) apart(left sums, l2 float64) float64 {
+	if !f.Allowed(left.h, left.n) {
+		return 0
 	}
-	enough := int64(f.o.MinRows)
-	last := bins - 2
+	return f.Of(left.g, left.h, l2)
+}
+
+// numeric finds the best split of an ordered column of so many bins. Of equal scores the lowest bin wins, then missing to the right.
+func (f *finder) numeric(h hist, bins int) split {
+	missing := h.at(bins)
+	last := bins - 1
 	if missing.n > 0 {
-		last = bins - 1 // all values left, missing alone on the right
+		last = bins // all values left, missing alone on the right
 	}
-	var left bin
-	for at := 0; at <= last && f.total.n-left.n >= enough; at++ {
-		if hist[at].n == 0 {
-			continue // the same rows as before
+	f.G0, f.H0, f.N0 = 0, 0, 0
+	score, at := f.Best(h.g[:last], h.h[:last], h.n[:last])
+	s := split{at: at}
+	if missing.n > 0 {
+		f.G0, f.H0, f.N0 = missing.g, missing.h, missing.n
+		if other, to := f.Best(h.g[:bins-1], h.h[:bins-1], h.n[:bins-1]); other > score || other == score && to < at {
+			score = other
+			s = split{at: to, missingLeft: true}
 		}
-		left.add(hist[at])
-		if left.n >= enough {
-			try(left, at, false)
-		}
+	}
+	if s.gain = f.gain(score); s.gain == 0 {
+		return split{}
+	}
+	s.ok = true
+	if s.missingLeft {
+		s.left = missing
+	}
+	for b := 0; b <= s.at; b++ {
+		s.left.add(h.at(b))
 	}
 	if missing.n == 0 {
 		// Nothing was learnt of missing: it follows the larger child.
-		best.missingLeft = best.ok && 2*best.left.n >= f.total.n
-		return best
+		s.missingLeft = 2*s.left.n >= f.N
 	}
-	left = missing
-	for at := 0; at <= bins-2 && f.total.n-left.n >= enough; at++ {
-		if hist[at].n == 0 {
-			continue
-		}
-		left.add(hist[at])
-		if left.n >= enough {
-			try(left, at, true)
-		}
-	}
-	return best
+	return s
 }
 
 // categories finds the best split of levels. Missing counts as a level; a level
 // that is not in the set that it returns, or not in the node, goes right.
-func (f *finder) categories(hist []bin) split {
+func (f *finder) categories(h hist, slots int) split {
 	var present [256]uint8
 	n := 0
-	for b := range hist {
-		if hist[b].n > 0 {
+	for b := range slots {
+		if h.n[b] > 0 {
 			present[n] = uint8(b)
 			n++
 		}
 	}
 	if n <= f.o.CatOneHot {
-		return f.oneLevel(hist, present[:n])
+		return f.oneLevel(h, present[:n])
 	}
-	return f.levels(hist, present[:n])
+	return f.levels(h, present[:n])
 }
 
 // oneLevel splits off the one best level.
-func (f *finder) oneLevel(hist []bin, present []uint8) split {
+func (f *finder) oneLevel(h hist, present []uint8) split {
 	var best split
+	top := 0.0
 	for _, b := range present {
-		if gain := f.gain(hist[b], f.o.L2); gain > best.gain {
-			best = split{ok: true, gain: gain, left: hist[b], cat: true}
+		left := h.at(int(b))
+		if score := f.apart(left, f.L2); score > top {
+			top = score
+			best = split{left: left, cat: true}
 			best.set[b/64] = 1 << (b % 64)
 		}
 	}
-	return best
+	return f.chosen(best, top)
+}
+
+// chosen is the split of the greatest score, if that gains anything.
+func (f *finder) chosen(s split, score float64) split {
+	if s.gain = f.gain(score); s.gain == 0 {
+		return split{}
+	}
+	s.ok = true
+	return s
 }
 
 // levels orders the levels by their smoothed gradient and cuts the order, from
 // either end: for a convex loss the best of all subsets is such a cut (Fisher
 // 1958). The limits on rows and levels and the larger penalty keep it from
 // learning rare levels by heart.
-func (f *finder) levels(hist []bin, present []uint8) split {
+func (f *finder) levels(h hist, present []uint8) split {
 	var key [256]float64
 	order := present[:0]
 	for _, b := range present {
-		if h := hist[b]; float64(h.n) >= f.o.CatSmooth {
-			key[b] = float64(h.g) * f.packed.gs / (float64(float64(h.h)*f.packed.hs) + f.o.CatSmooth)
+		if l := h.at(int(b)); float64(l.n) >= f.o.CatSmooth {
+			key[b] = float64(l.g) / (float64(l.h) + f.smooth)
 			order = append(order, b)
 		}
 	}
@@ -176,10 +191,10 @@ func (f *finder) levels(hist []bin, present []uint8) split {
 		return cmp.Or(cmp.Compare(key[a], key[b]), cmp.Compare(a, b))
 	})
 	most := min(f.o.CatMax, (len(order)+1)/2)
-	l2 := f.o.L2 + f.o.CatL2
 	var best split
+	top := 0.0
 	for _, fromEnd := range []bool{false, true} {
-		var left bin
+		var left sums
 		var set [4]uint64
 		group := int64(0)
 		for i := 0; i < most; i++ {
@@ -187,61 +202,45 @@ func (f *finder) levels(hist []bin, present []uint8) split {
 			if fromEnd {
 				b = order[len(order)-1-i]
 			}
-			left.add(hist[b])
+			level := h.at(int(b))
+			left.add(level)
 			set[b/64] |= 1 << (b % 64)
-			group += hist[b].n
-			if f.total.n-left.n < int64(max(f.o.MinRows, f.o.CatMinGroup)) {
+			group += level.n
+			if f.N-left.n < int64(max(f.o.MinRows, f.o.CatMinGroup)) {
 				break
 			}
-			if group < int64(f.o.CatMinGroup) || !f.allowed(left) {
+			if group < int64(f.o.CatMinGroup) || left.n < f.RowsMin || left.h < f.HessMin {
 				continue
 			}
 			group = 0
-			if gain := f.gain(left, l2); gain > best.gain {
-				best = split{ok: true, gain: gain, left: left, cat: true, set: set, l2: f.o.CatL2}
+			if score := f.apart(left, f.catL2); score > top {
+				top = score
+				best = split{left: left, cat: true, set: set, l2: f.o.CatL2}
 			}
 		}
 	}
-	return best
+	// The rows as one leaf have no penalty for levels, as if there were none.
+	return f.chosen(best, top)
 }
 
-// find is the best split of a node with the given histogram: of equal gains the
-// lowest feature, then the lowest threshold.
-func (g *grower) find(hist []bin, total bin) split {
-	f := finder{o: g.o, packed: &g.packed, total: total}
-	f.base = f.score(total, g.o.L2)
-	found := g.found
-	// Few columns are scanned sooner than they are shared out.
-	const share = 8
-	one := func(i int) {
-		found[i] = split{}
-		if !g.use[i] {
-			return
-		}
-		h := hist[g.off[i]:g.off[i+1]]
-		if g.cols[i].levels > 0 {
-			found[i] = f.categories(h)
-		} else {
-			found[i] = f.numeric(h)
-		}
-		found[i].feature = i
-	}
-	if len(g.cols) < 4*share {
-		for i := range g.cols {
-			one(i)
-		}
+// column is the best split by one column.
+func (g *grower) column(f *finder, h hist, at int) split {
+	h = h.of(g.off[at], g.off[at+1])
+	c := &g.cols[at]
+	var s split
+	if c.levels > 0 {
+		s = f.categories(h, c.slots())
 	} else {
-		g.env.each((len(g.cols)+share-1)/share, func(t int) {
-			for i := t * share; i < min(len(g.cols), (t+1)*share); i++ {
-				one(i)
-			}
-		})
+		s = f.numeric(h, c.bins)
 	}
-	var best split
-	for i := range found {
-		if found[i].ok && found[i].gain > best.gain {
-			best = found[i]
-		}
+	s.feature = at
+	return s
+}
+
+// better is the better of two splits of a node, of equal gains the one by the lower column.
+func better(a, b split) split {
+	if b.ok && (!a.ok || b.gain > a.gain || b.gain == a.gain && b.feature < a.feature) {
+		return b
 	}
-	return best
+	return a
 }
