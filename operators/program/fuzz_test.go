@@ -43,8 +43,13 @@ func fuzzGraphs(t testing.TB) []Graph {
 	g = append(g, One(&Expr{Nodes: []ExprNode{{Op: "col", Type: i64[0]}, {Op: "int", Type: i64[0], I: 7}, {Op: "add", Type: i64[0], Args: []int{0, 1}},
 		{Op: "col", Type: str[0], I: 1}, {Op: "matches", Type: boolean[0], Args: []int{3}, S: "a+b"}, {Op: "in", Type: boolean[0], Args: []int{2}, Ints: []int64{1, 8}},
 		{Op: "or", Type: boolean[0], Args: []int{4, 5}}}}, named("x", append(i64, str...)), named("y", boolean)))
-	apart, _ := TakeApart("x", 2, "y")
-	g = append(g, apart)
+	members, _ := TakeApart("x", 2, "y")
+	g = append(g, members)
+	soft := One(&Softmax{Members: []string{"a", "b"}}, named("x", append(f64, f64...)), []Named{{"p", batch.T(batch.Vector)}})
+	g = append(g, apart(soft, 2).Renamed(nil, map[string]string{"m.0": "y0", "m.1": "y1"}))
+	pick := One(&Choice{Values: []Value{{Kind: batch.String, S: "a"}, {Kind: batch.String, S: "b"}}}, []Named{{"p", batch.T(batch.Vector)}}, named("y", str))
+	soft.Out = []Port{{"y0", soft.Add(pick, map[string]int{"p": soft.Out[0].Slot})["y0"]}}
+	g = append(g, soft)
 	all := Graph{}
 	for i, h := range g {
 		in := map[string]string{} // the graphs read columns of one name as one column, and so of one type
