@@ -38,7 +38,7 @@ func (o *Options) check(s operators.Site, name string, kind operators.TaskKind, 
 	if found == nil {
 		found = append(model.TargetOf(s).Check(in), model.CheckWeight(s)...)
 	}
-	for _, f := range model.Scores(kind) {
+	for _, f := range model.Scores(kind, model.TargetOf(s).Field) {
 		out.Eval.Scores = append(out.Eval.Scores, f.Name)
 		if have, ok := in.Field(f.Name); found == nil && (!ok || have.Type != f.Type && have.Type.Kind != batch.Unknown) {
 			found.Add(diag.New(diag.NotAModel, diag.At{}, "%s measures a column %q of type %s, which does not come from its input", name, f.Name, f.Type).

@@ -13,14 +13,17 @@ import (
 
 // The columns that model steps add.
 const (
-	P    = "p"    // binary: the probability of 1
-	Pred = "pred" // binary: whether p reaches the threshold; regression: the estimate
+	P    = "p"    // binary: the probability of 1; multiclass: of each class, a wide column
+	Pred = "pred" // binary: whether p reaches the threshold; multiclass: the likeliest class; regression: the estimate
 )
 
-// Scores are the columns that a model of a kind of task adds, the one that metrics use first.
-func Scores(kind operators.TaskKind) []operators.Field {
-	if kind == operators.Binary {
+// Scores are the columns that a model of a kind of task adds, the one that metrics use first. A class is a value of the label.
+func Scores(kind operators.TaskKind, label operators.Field) []operators.Field {
+	switch kind {
+	case operators.Binary:
 		return []operators.Field{{Name: P, Type: batch.T(batch.Float64)}, {Name: Pred, Type: batch.T(batch.Bool)}}
+	case operators.Multiclass:
+		return []operators.Field{{Name: P, Type: batch.T(batch.Vector)}, {Name: Pred, Type: label.Type, Categories: label.Categories}}
 	}
 	return []operators.Field{{Name: Pred, Type: batch.T(batch.Float64)}}
 }
@@ -81,7 +84,7 @@ func (l Learner) Check(s operators.Site) (operators.Output, diag.List) {
 	if l.Valid {
 		o.Reads.Parts |= batch.ValidRows
 	}
-	for _, f := range Scores(kind) {
+	for _, f := range Scores(kind, r.Target.Field) {
 		if s.In[0].Has(f.Name) {
 			found.Add(diag.New(diag.ColumnTwice, diag.At{}, "the model adds a column %q, and there is one already", f.Name).
 				WithHelp("clean.rename it first, or clean.drop it"))
@@ -104,6 +107,9 @@ func CheckTask(operator string, t operators.Task, kinds []operators.TaskKind) di
 	help := fmt.Sprintf("write task: {kind: %s, label: COLUMN}", want[0])
 	what := "and there is no task block"
 	switch {
+	case t.Kind == operators.Multiclass && !slices.Contains(kinds, t.Kind) && strings.HasPrefix(operator, "train."):
+		what = "the task is multiclass"
+		help = "train.logistic learns many classes; kind: binary with positive: VALUE tells one of them from the others"
 	case t.Kind != operators.NoTask && t.Kind != "" && !slices.Contains(kinds, t.Kind):
 		what = fmt.Sprintf("the task is %s", t.Kind)
 	case t.Kind != operators.NoTask && t.Kind != "":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,6 +161,88 @@ func TestLabels(t *testing.T) {
 		}
 		if !strings.Contains(got, c.want) {
 			t.Errorf("%s as %+v: %s, want %s", c.col.Type, c.task, got, c.want)
+		}
+	}
+}
+
+func TestClasses(t *testing.T) {
+	task := operators.Task{Kind: operators.Multiclass, Label: "y"}
+	dict := batch.OfStrings([]string{"unused", "b", "a"})
+	for _, c := range []struct {
+		col        batch.Column
+		w          []float64
+		categories []string
+		want       string // members and codes, or the error
+	}{
+		{batch.OfStrings([]string{"b", "a", "", "b"}), nil, nil, "[p_ p_a p_b] [2 1 0 2]"},
+		{batch.OfCodes([]int32{1, 2, 1}, &dict), nil, nil, "[p_a p_b] [1 0 1]"},
+		{batch.OfStrings([]string{"b", "a", "b"}), nil, []string{"c", "b", "a"}, "[p_b p_a] [0 1 0]"},
+		{batch.OfStrings([]string{"b", "a", "c"}), []float64{1, 0, 2}, nil, "[p_b p_c] [0 -1 1]"},
+		{batch.OfStrings([]string{"b", "a", "a"}), []float64{1, 0, 2}, nil, "[p_a p_b] [1 0 0]"},
+		{batch.OfInt64s([]int64{10, -3, 9}), nil, nil, "[p_-3 p_9 p_10] [2 0 1]"},
+		{batch.OfInt32s([]int32{2, 1}), nil, nil, "[p_1 p_2] [1 0]"},
+		{batch.OfBools([]bool{true, false}), nil, nil, "[p_false p_true] [1 0]"},
+		{batch.OfBools([]bool{true, true}), nil, nil, "one class only: all 2 train rows are true"},
+		{batch.OfStrings([]string{"a", "b"}), []float64{1, 0}, nil, "one class only"},
+		{batch.OfStrings([]string{"a", "b"}).WithNulls([]bool{true, false}), nil, nil, "null in 1 of 2 rows"},
+		{batch.OfInt64s(slices.Collect(func(yield func(int64) bool) {
+			for i := range int64(1001) {
+				yield(i)
+			}
+		})), nil, nil, "1001 classes"},
+	} {
+		k, code, err := Target{operators.Field{Name: "y", Type: c.col.Type, Categories: c.categories}, task}.Classes(&c.col, c.w)
+		got := fmt.Sprint(k.Members(), code)
+		var data *operators.ErrData
+		if err != nil {
+			got = err.Error()
+			if !errors.As(err, &data) {
+				t.Errorf("%v is not an error of the data", err)
+			}
+		}
+		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
+			t.Errorf("%s: %s, want %s", c.col.Type, got, c.want)
+		}
+	}
+}
+
+func TestCheckMulticlass(t *testing.T) {
+	many := Learner{Name: "train.x", Tasks: []operators.TaskKind{operators.Binary, operators.Multiclass}}
+	x := column1("x", float, false)
+	for _, c := range []struct {
+		name  string
+		l     Learner
+		label operators.Field
+		task  operators.Task
+		want  string
+	}{
+		{"text", many, column1("y", text, false), operators.Task{}, ""},
+		{"whole numbers", many, column1("y", batch.T(batch.Int32), false), operators.Task{}, ""},
+		{"a bool", many, column1("y", truth, false), operators.Task{}, ""},
+		{"unknown", many, column1("y", batch.Type{}, true), operators.Task{}, ""},
+		{"a float", many, column1("y", float, false), operators.Task{}, "E0502|is float64|clean.cast"},
+		{"a date", many, column1("y", batch.T(batch.Date), false), operators.Task{}, "E0502|is date"},
+		{"one category", many, operators.Field{Name: "y", Type: text, Categories: []string{"a"}}, operators.Task{}, `E0502|always "a"`},
+		{"positive", many, column1("y", text, false), operators.Task{Positive: "a"}, "E0502|task.positive is for binary tasks"},
+		{"nullable", many, column1("y", text, true), operators.Task{}, "E0307|may be null"},
+		{"another learner", binary, column1("y", text, false), operators.Task{}, "E0501|the task is multiclass|train.logistic learns many classes"},
+	} {
+		c.task.Kind, c.task.Label = operators.Multiclass, "y"
+		out, l := c.l.Check(operators.Site{In: []operators.Schema{operators.Of(x, c.label)}, Task: c.task})
+		if c.want == "" {
+			if l != nil || fmt.Sprint(out.Model.Scores) != "[p pred]" || out.Made[0].Type.Kind != batch.Vector || out.Made[1].Type != c.label.Type {
+				t.Errorf("%s: %v, %+v", c.name, l, out.Made)
+			}
+			continue
+		}
+		if len(l) != 1 {
+			t.Errorf("%s: %d findings, want one: %v", c.name, len(l), l)
+			continue
+		}
+		for _, want := range strings.Split(c.want, "|") {
+			if all := l[0].Error() + " " + l[0].Help; !strings.Contains(all, want) {
+				t.Errorf("%s: %q lacks %q", c.name, all, want)
+			}
 		}
 	}
 }

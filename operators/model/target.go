@@ -41,6 +41,13 @@ func (t Target) Check(in operators.Schema) (l diag.List) {
 	case t.Task.Kind == operators.Regression && !t.Type.Numeric():
 		bad("a regression learns a number: clean.cast it", "the label %q is %s", t.Name, t.Type)
 	case t.Task.Kind == operators.Regression:
+	case t.Task.Kind == operators.Multiclass && positive != "":
+		bad("leave it out; or write kind: binary, which tells that value from all others", "task.positive is for binary tasks, the task is multiclass")
+	case t.Task.Kind == operators.Multiclass && k != batch.String && k != batch.Bool && !t.Type.Integer():
+		bad("a multiclass label is text, a whole number or a bool: clean.cast it", "the label %q is %s", t.Name, t.Type)
+	case t.Task.Kind == operators.Multiclass && len(t.Categories) == 1:
+		bad("there is nothing to tell apart", "the label %q has one class only: it is always %q", t.Name, t.Categories[0])
+	case t.Task.Kind == operators.Multiclass:
 	case k == batch.String && positive == "":
 		bad("write task.positive: VALUE, the value that counts as 1", "the label %q is string, and nothing says which value counts as 1", t.Name)
 	case k == batch.String:
@@ -71,11 +78,11 @@ func column(name string) string {
 	return name
 }
 
-// Values gives the labels of rows: 0 or 1 of a binary task, else the number. A null, a number that is not finite, and a number
+// Values gives the labels of rows: 0 or 1 of a binary task, the number of a regression. A null, a number that is not finite, and a number
 // other than 0 and 1 where no task.positive says what counts are errors of the data. They may share the column's memory or c's.
 func (t Target) Values(c *batch.Ctx, col *batch.Column) ([]float64, error) {
 	if n := col.Nulls(); n > 0 {
-		return nil, DataError("the label %q is null in %d of %d rows", t.Name, n, col.N)
+		return nil, t.null(n, col.N)
 	}
 	binary := t.Task.Kind == operators.Binary
 	if binary && t.Task.Positive != "" {

@@ -14,9 +14,9 @@ import (
 // BlockRows is how many rows are summed before the tree.
 const BlockRows = 4096
 
-// inFlight is how many blocks are summed before their part of the tree is added up; a power of two, so that the tree is the same as
+// InFlight is how many blocks are summed before their part of the tree is added up; a power of two, so that the tree is the same as
 // over all blocks at once.
-const inFlight = 32
+const InFlight = 32
 
 // Parallel runs f(0..n-1) in any order, on any number of workers.
 type Parallel func(n int, f func(i int))
@@ -25,9 +25,9 @@ type Parallel func(n int, f func(i int))
 func Sum(parallel Parallel, n, size int, f func(lo, hi int, out []float64)) []float64 {
 	blocks := (n + BlockRows - 1) / BlockRows
 	var stack []subtree
-	part := make([][]float64, min(inFlight, blocks))
-	for from := 0; from < blocks; from += inFlight {
-		m := min(inFlight, blocks-from)
+	part := make([][]float64, min(InFlight, blocks))
+	for from := 0; from < blocks; from += InFlight {
+		m := min(InFlight, blocks-from)
 		parallel(m, func(i int) {
 			if part[i] == nil {
 				part[i] = make([]float64, size)
@@ -219,6 +219,14 @@ func (b *Block) Cross(h, out []float64) {
 	}
 }
 
+// Squares does out[0] += sum of h; out[j+1] += sum of h*z_j^2: the diagonal of what Cross adds.
+func (b *Block) Squares(h, out []float64) {
+	out[0] += total(h)
+	for j, z := range b.Z {
+		out[j+1] += dot(b.times(z, h), z)
+	}
+}
+
 // Apply does out[0] += sum of r; out[j+1] += sum of r*z_j.
 func (b *Block) Apply(r, out []float64) {
 	out[0] += total(r)
@@ -312,5 +320,5 @@ func dot4(x, a, b, c, d []float64) (sa, sb, sc, sd float64) {
 // cross products.
 func Bytes(n, p int) int64 {
 	square := int64(p+1) * int64(p+2) / 2
-	return 8 * (int64(n)*int64(p) + (inFlight+4)*square + 8*BlockRows*int64(p+scratches+1))
+	return 8 * (int64(n)*int64(p) + (InFlight+4)*square + 8*BlockRows*int64(p+scratches+1))
 }

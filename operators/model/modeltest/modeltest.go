@@ -4,6 +4,7 @@ package modeltest
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -105,10 +106,19 @@ func Score(t testing.TB, g program.Graph, in operators.Schema, b batch.Batch) []
 			c := &out[j]
 			same := f.Null[p.Slot] == c.Null(i)
 			if same && !c.Null(i) {
-				if c.Type.Kind == batch.Bool {
-					same = c.Bit(i) == (f.I[p.Slot] != 0)
-				} else {
+				switch {
+				case c.Type.Kind == batch.Vector:
+					for k, v := range f.V[p.Slot] {
+						same = same && math.Float64bits(c.Member(k)[i]) == math.Float64bits(v)
+					}
+					same = same && len(f.V[p.Slot]) == c.Wide
+				case c.Type.Float():
 					same = math.Float64bits(c.Float64s()[i]) == math.Float64bits(f.F[p.Slot])
+				case c.Type.Text():
+					same = c.Str(i) == f.S[p.Slot]
+				default:
+					v := program.ValueOf(c, i)
+					same = v.I == f.I[p.Slot]
 				}
 			}
 			if !same {
@@ -160,6 +170,19 @@ func alike(want, have operators.Schema, a, b batch.Batch) bool {
 		if h := have.Fields[j]; h.Name != f.Name || h.Type != f.Type || h.Nullable != f.Nullable {
 			return false
 		}
+		if x, y := a.Cols[j], b.Cols[j]; f.Type.Kind == batch.Vector {
+			if !slices.Equal(x.Members, y.Members) {
+				return false
+			}
+			for k := range x.Members {
+				for i, v := range x.Member(k) {
+					if !(math.Abs(v-y.Member(k)[i]) <= 1e-9*max(1, math.Abs(v))) {
+						return false
+					}
+				}
+			}
+			continue
+		}
 		for i := range a.N {
 			if f.Type.Kind == batch.Float64 && !a.Cols[j].Null(i) && !b.Cols[j].Null(i) {
 				if x, y := a.Cols[j].Float64s()[i], b.Cols[j].Float64s()[i]; math.Abs(x-y) > 1e-9*max(1, math.Abs(x)) {
@@ -195,7 +218,7 @@ func Workers(n int, seed uint64) operators.Env {
 	return env
 }
 
-// Of makes rows of number columns and a label, all in train.
+// Of makes rows of number columns and a label, all in train: a bool is told apart, text is of many classes, a number is estimated.
 func Of(x [][]float64, label batch.Column, w []float64) (operators.Schema, batch.Batch, operators.Task) {
 	var in operators.Schema
 	b := batch.Batch{N: label.N}
@@ -208,8 +231,11 @@ func Of(x [][]float64, label batch.Column, w []float64) (operators.Schema, batch
 	}
 	add("y", label)
 	t := operators.Task{Kind: operators.Regression, Label: "y"}
-	if label.Type.Kind == batch.Bool {
+	switch label.Type.Kind {
+	case batch.Bool:
 		t.Kind = operators.Binary
+	case batch.String:
+		t.Kind = operators.Multiclass
 	}
 	if w != nil {
 		add("w", batch.OfFloat64s(w))

@@ -2,14 +2,15 @@
 package logistic
 
 import (
-	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/headrace/headrace/kernels/fmath"
 	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/model"
 	"github.com/headrace/headrace/operators/model/dense"
@@ -24,9 +25,10 @@ type Operator struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.logistic", Version: 1, New: func() operators.Op { return &Operator{} },
-		Doc: "Fits a logistic regression of two classes by Newton's method, weighted by task.weight. The penalty is on the coefficients of " +
-			"the columns as they are: feature.scale them first where their units differ much.",
+		Name: "train.logistic", Version: 2, New: func() operators.Op { return &Operator{} },
+		Doc: "Fits a logistic regression of two classes, or of many by softmax, by Newton's method, weighted by task.weight. The penalty is on " +
+			"the coefficients of the columns as they are: feature.scale them first where their units differ much. Of many classes each has " +
+			"coefficients, whose squares are penalised together, as scikit-learn's multinomial has them.",
 		Example: []operators.Example{{
 			Doc:     "classes that a line parts: the penalty keeps the slope finite",
 			Options: "{l2: 1}",
@@ -41,14 +43,39 @@ func init() {
 				train | -1           | false     | 0.3374158071711997 | false
 				train | 1            | true      | 0.6625841928288004 | true
 				test  | 0            | true      | 0.5                | true`,
+		}, {
+			Doc:     "three kinds, told apart by softmax: p has a member a class, pred is the likeliest",
+			Options: "{l2: 1}",
+			Task:    operators.Task{Kind: operators.Multiclass, Label: "kind"},
+			In: []string{`
+				_part | size float64 | kind string
+				train | -2           | ant
+				train | 0            | bee
+				train | 2            | cat
+				test  | 3            | dog`},
+			Out: `
+				_part | size float64 | kind string | p vector[p_ant, p_bee, p_cat]                                  | pred string
+				train | -2           | ant         | [0.6857603703173099, 0.27400481379291014, 0.04023481588978008] | ant
+				train | 0            | bee         | [0.2740048137929102, 0.4519903724141798, 0.2740048137929101]   | bee
+				train | 2            | cat         | [0.04023481588978011, 0.27400481379291014, 0.6857603703173097] | cat
+				test  | 3            | dog         | [0.01173680926346747, 0.1624047818787755, 0.825858408857757]   | cat`,
 		}},
 	})
 }
 
-var learner = model.Learner{Name: "train.logistic", Tasks: []operators.TaskKind{operators.Binary}}
+var learner = model.Learner{Name: "train.logistic", Tasks: []operators.TaskKind{operators.Binary, operators.Multiclass}}
+
+const half = 0.5 // the threshold where none is chosen
 
 // Check says what is learnt from what.
-func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) { return learner.Check(s) }
+func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
+	out, found := learner.Check(s)
+	if s.Task.Kind == operators.Multiclass && o.Threshold != half {
+		found.Add(diag.New(diag.OptionConflict, diag.Option("threshold"), "threshold is for binary tasks, the task is multiclass").
+			WithHelp("leave it out: pred is the likeliest class"))
+	}
+	return out, found
+}
 
 // Narrow gives itself: what it makes is one thing.
 func (o *Operator) Narrow(operators.Site, []string) operators.Op { return o }
@@ -68,7 +95,19 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, _ operators.T
 			return out, err
 		}
 	}
-	y, err := r.Target.Learn(&train.Cols[k], w)
+	var m objective
+	var classes model.Classes
+	if label := &train.Cols[k]; r.Kind == operators.Multiclass {
+		var code []int32
+		if classes, code, err = r.Target.Classes(label, w); err == nil {
+			m = &multinomial{code: code, classes: len(classes), l2: o.L2, env: env}
+		}
+	} else {
+		var y []float64
+		if y, err = r.Target.Learn(label, w); err == nil {
+			m = &binomial{y: y, l2: o.L2, parallel: env.Parallel}
+		}
+	}
 	if err != nil {
 		return out, err
 	}
@@ -76,137 +115,117 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, _ operators.T
 	if err := model.Finite(x); err != nil {
 		return out, err
 	}
-	if err := env.Grant(dense.Bytes(train.N, len(x))); err != nil {
+	if err := env.Grant(dense.Bytes(train.N, len(x)) + m.bytes(train.N, len(x))); err != nil {
 		return out, fmt.Errorf("train.logistic: %w", err)
 	}
-	n := &newton{parallel: env.Parallel, ctx: env.Context, c: dense.Scale(env.Parallel, train.N, x, w), y: y, l2: o.L2, progress: env.Progress}
-	v, err := n.run()
+	c := dense.Scale(env.Parallel, train.N, x, w)
+	n := &newton{ctx: env.Context, progress: env.Progress}
+	v, err := n.run(m.begin(c), m.at)
 	if err != nil {
 		return out, err
 	}
-	coef, intercept := n.c.Original(v)
-	out.Program = model.Decide(model.Linear(r.Features, train.Cols[:k], coef, intercept, program.Sigmoid, model.P), o.Threshold)
+	scores := m.scores(v)
+	out.Program = o.program(r.Features, train.Cols[:k], scores, classes)
 	names, effect := make([]string, len(x)), make([]float64, len(x))
 	for j := range x {
-		names[j], effect[j] = x[j].Name, math.Abs(coef[j])*n.c.Spread[j]
+		names[j] = x[j].Name
+		for _, s := range scores {
+			effect[j] += float64(math.Abs(s.w[j]) * c.Spread[j])
+		}
 	}
-	out.Notes = operators.Notes{
-		Importance: model.Shares(names, effect),
-		Facts: []operators.Fact{{Name: "rows", Text: strconv.Itoa(train.N)}, {Name: "features", Text: strconv.Itoa(len(x))},
-			{Name: "intercept", Text: fmt.Sprintf("%.6g", intercept)}, {Name: "iterations", Text: strconv.Itoa(n.iterations)}},
+	out.Notes.Importance = model.Shares(names, effect)
+	fact := func(name, text string) {
+		out.Notes.Facts = append(out.Notes.Facts, operators.Fact{Name: name, Text: text})
 	}
+	fact("rows", strconv.Itoa(train.N))
+	fact("features", strconv.Itoa(len(x)))
+	if classes == nil {
+		fact("intercept", fmt.Sprintf("%.6g", scores[0].b))
+	} else {
+		fact("classes", strconv.Itoa(len(classes)))
+	}
+	fact("iterations", strconv.Itoa(n.iterations))
 	if !n.converged {
-		out.Notes.Facts = append(out.Notes.Facts, operators.Fact{Name: "not converged", Text: fmt.Sprintf("after %d iterations", n.iterations)})
+		fact("not converged", fmt.Sprintf("after %d iterations", n.iterations))
 	}
 	var left []string
 	for _, j := range n.left {
-		if j > 0 {
+		if j %= len(x) + 1; j > 0 && !slices.Contains(left, names[j-1]) { // of many classes, in one of them
 			left = append(left, names[j-1])
 		}
 	}
 	if left != nil {
-		out.Notes.Facts = append(out.Notes.Facts, operators.Fact{Name: "left out", Text: strings.Join(left, ", ")})
+		fact("left out", strings.Join(left, ", "))
 	}
 	return out, nil
 }
 
-const (
-	iterationsMax = 200
-	// small is the step, against the greatest coefficient of the scaled columns, at which the fit ends. Newton's steps square: the
-	// next one would change nothing.
-	small = 1e-10
-)
+// score is a raw score: coefficients of the columns as they are, and the intercept.
+type score struct {
+	w []float64
+	b float64
+}
 
-// newton minimises the penalised log-loss over the coefficients of scaled columns, the constant first.
-//
-// A step solves (H + d*diag(H)) s = -g with the gradient g and the Hessian H. The damping d is 0 as long as steps take the loss down,
-// as they do but far from the solution; a step that does not is taken back and tried with more damping, which turns it towards
-// the gradient and shortens it (Levenberg 1944, Marquardt 1963).
-type newton struct {
+// program is the fitted model of two classes, with one score, or of many, with one each.
+func (o *Operator) program(features []operators.Field, cols []batch.Column, scores []score, classes model.Classes) program.Graph {
+	if classes == nil {
+		return model.Decide(model.Linear(features, cols, scores[0].w, scores[0].b, program.Sigmoid, model.P), o.Threshold)
+	}
+	var g program.Graph
+	for j, s := range scores {
+		g = g.Beside(model.Linear(features, cols, s.w, s.b, program.NoLink, model.RawScore(j)))
+	}
+	return model.Classify(g, classes)
+}
+
+// objective is what a fit makes small: the penalised log-loss over the coefficients of scaled columns, of each score the constant first.
+type objective interface {
+	bytes(rows, columns int) int64    // held besides what dense.Bytes says
+	begin(c *dense.Columns) []float64 // coefficients to begin with
+	at(v []float64) point             // goes through all rows once
+	scores(v []float64) []score       // what the coefficients say of the columns as they are
+}
+
+// binomial is the objective of two classes.
+type binomial struct {
 	parallel dense.Parallel
-	ctx      context.Context
 	c        *dense.Columns
 	y        []float64
 	l2       float64
-	progress func(done, total int)
-
-	iterations int
-	converged  bool
-	left       []int
 }
 
-func (n *newton) run() ([]float64, error) {
-	size := len(n.c.X) + 1
-	v := make([]float64, size)
-	ones := dense.Sum(n.parallel, n.c.N, 1, func(lo, hi int, out []float64) {
+func (*binomial) bytes(int, int) int64 { return 0 }
+
+func (m *binomial) begin(c *dense.Columns) []float64 {
+	m.c = c
+	ones := dense.Sum(m.parallel, c.N, 1, func(lo, hi int, out []float64) {
 		for i := lo; i < hi; i++ {
-			if n.y[i] == 1 {
-				out[0] += n.weight(i)
+			if m.y[i] == 1 {
+				out[0] += weight(c, i)
 			}
 		}
 	})[0]
-	v[0] = fmath.Log(ones / (n.c.Weight - ones))
-	at := n.at(v)
-	damping := 0.0
-	for n.iterations < iterationsMax {
-		if err := n.ctx.Err(); err != nil {
-			return nil, err
-		}
-		n.iterations++
-		n.progress(n.iterations, iterationsMax)
-		h := at.hessian
-		if damping > 0 {
-			h = append([]float64(nil), h...)
-			for j := range size {
-				h[j*(j+1)/2+j] += float64(damping * h[j*(j+1)/2+j])
-			}
-		}
-		f := dense.Cholesky(size, h)
-		step := f.Solve(at.gradient)
-		next, most, moved := make([]float64, size), 0.0, 0.0
-		for j := range next {
-			next[j] = v[j] - step[j]
-			most, moved = max(most, math.Abs(next[j])), max(moved, math.Abs(step[j]))
-		}
-		to := n.at(next)
-		if !(to.loss <= at.loss+float64(1e-12*math.Abs(at.loss))) { // NaN is no step down either
-			if moved <= small*(1+most) {
-				n.converged = true // nothing is left but the rounding of the loss
-				return v, nil
-			}
-			damping = max(1e-4, damping*8)
-			continue
-		}
-		v, at, n.left = next, to, f.Left
-		if moved <= small*(1+most) && damping == 0 {
-			n.converged = true
-			return v, nil
-		}
-		if damping /= 8; damping < 1e-6 {
-			damping = 0
-		}
-	}
-	return v, nil
+	v := make([]float64, len(c.X)+1)
+	v[0] = fmath.Log(ones / (c.Weight - ones))
+	return v
 }
 
-func (n *newton) weight(i int) float64 {
-	if n.c.W == nil {
+func weight(c *dense.Columns, i int) float64 {
+	if c.W == nil {
 		return 1
 	}
-	return n.c.W[i]
+	return c.W[i]
 }
 
-// point is the penalised loss somewhere, with its first and second derivatives.
-type point struct {
-	loss              float64
-	gradient, hessian []float64
+func (m *binomial) scores(v []float64) []score {
+	w, b := m.c.Original(v)
+	return []score{{w, b}}
 }
 
-// at goes through all rows once.
-func (n *newton) at(v []float64) point {
+func (m *binomial) at(v []float64) point {
 	size := len(v)
-	sums := dense.Sum(n.parallel, n.c.N, 1+size+size*(size+1)/2, func(lo, hi int, out []float64) {
-		b := n.c.Block(lo, hi)
+	sums := dense.Sum(m.parallel, m.c.N, 1+size+size*(size+1)/2, func(lo, hi int, out []float64) {
+		b := m.c.Block(lo, hi)
 		score, p, loss, h := b.Scratch[0], b.Scratch[1], b.Scratch[2], b.Scratch[3]
 		b.Scores(v, score)
 		fmath.SigmoidSlice(p, score)
@@ -215,7 +234,7 @@ func (n *newton) at(v []float64) point {
 		}
 		fmath.ExpSlice(loss, loss)
 		fmath.Log1pSlice(loss, loss)
-		y := n.y[lo:hi]
+		y := m.y[lo:hi]
 		sum := 0.0
 		for i, s := range score {
 			// log(1+e^s) - y*s, without overflow
@@ -230,15 +249,17 @@ func (n *newton) at(v []float64) point {
 		out[0] += sum
 		b.Apply(p, out[1:])
 		b.Cross(h, out[1+size:])
-		n.c.Free(b)
+		m.c.Free(b)
 	})
-	at := point{sums[0], sums[1 : 1+size], sums[1+size:]}
-	for j, inv := range n.c.Inverse {
-		penalty := float64(float64(n.l2*inv) * inv)
+	at := point{loss: sums[0], gradient: sums[1 : 1+size]}
+	hessian := sums[1+size:]
+	for j, inv := range m.c.Inverse {
+		penalty := float64(float64(m.l2*inv) * inv)
 		x := v[j+1]
 		at.loss += float64(float64(penalty*x) * x / 2)
 		at.gradient[j+1] += float64(penalty * x)
-		at.hessian[(j+1)*(j+2)/2+j+1] += penalty
+		hessian[(j+1)*(j+2)/2+j+1] += penalty
 	}
+	at.step = direct(hessian, at.gradient)
 	return at
 }

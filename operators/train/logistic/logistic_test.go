@@ -50,13 +50,16 @@ func TestScikitLearn(t *testing.T) {
 		Name          string
 		X             [][]float64
 		Y             []int
-		W, Coef       []float64
+		W, Coef       []float64 // Coef is nil of many classes
 		L2, Intercept float64
 	}
 	if err := json.Unmarshal(data, &cases); err != nil || len(cases) < 8 {
 		t.Fatal(len(cases), err)
 	}
 	for _, c := range cases {
+		if c.Coef == nil {
+			continue
+		}
 		t.Run(c.Name, func(t *testing.T) {
 			f := fit(t, &Operator{L2: c.L2, Threshold: 0.5}, operators.TestEnv(), c.X, c.Y, c.W)
 			k := coefficients(f)

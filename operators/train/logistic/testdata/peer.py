@@ -20,6 +20,13 @@ def case(name, x, y, l2=1.0, w=None):
             "coef": m.coef_[0].tolist(), "intercept": float(m.intercept_[0])}
 
 
+def multinomial(name, x, y, l2=1.0, w=None):
+    m = LogisticRegression(C=1 / l2, solver="newton-cg", multi_class="multinomial", tol=1e-11, max_iter=10000)
+    m.fit(x, y, sample_weight=w)
+    return {"name": name, "x": x.T.tolist(), "y": y.tolist(), "w": None if w is None else w.tolist(), "l2": l2,
+            "coefs": m.coef_.tolist(), "intercepts": m.intercept_.tolist()}
+
+
 def main():
     n = 80
     x = r.normal(size=(n, 4))
@@ -36,6 +43,21 @@ def main():
         case("two equal columns", np.column_stack([x, x[:, 0]]), y),
         case("a constant column", np.column_stack([x, np.full(n, 7.0)]), y),
         case("one column", x[:, :1], y),
+    ]
+    n = 90
+    x = r.normal(size=(n, 3))
+    y = np.argmax(x @ r.normal(size=(3, 4)) + r.gumbel(size=(n, 4)), axis=1)
+    w = 10 ** r.uniform(-1, 1, n)
+    cases += [
+        multinomial("four classes", x, y),
+        multinomial("four classes, weak penalty", x, y, l2=1e-2),
+        multinomial("four classes, strong penalty", x, y, l2=100.0),
+        multinomial("four classes, weights", x, y, w=w),
+        multinomial("four classes, one of two rows", x, np.where(y == 3, (np.cumsum(y == 3) <= 2) * 3, y)),
+        multinomial("four classes, two equal columns", np.column_stack([x, x[:, 0]]), y),
+        multinomial("four classes, a constant column", np.column_stack([x, np.full(n, 7.0)]), y),
+        multinomial("three classes, separated", x, (x[:, 0] > -0.5).astype(int) + (x[:, 0] > 0.5)),
+        multinomial("two classes", x, (y > 1).astype(int)),
     ]
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer.json"), "w") as f:
         f.write("[\n" + ",\n".join(json.dumps(c, allow_nan=False) for c in cases) + "\n]\n")
