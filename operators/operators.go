@@ -234,6 +234,15 @@ type ModelResult struct {
 	Slices    []Slice
 	Curves    []Curve // "roc", "precision_recall", "calibration", "residuals"
 	Confusion [][]int64
+	Classes   []ClassResult // multiclass: of Confusion's rows and columns, the same for all models of a result
+}
+
+// ClassResult is how a model does on one class of many.
+type ClassResult struct {
+	Name                       string
+	Rows                       int64 // whose label it is
+	Unknown                    bool  // the model does not know it
+	Precision, Recall, F1, AUC float64
 }
 
 // Metric is a number with a name.

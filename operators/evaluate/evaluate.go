@@ -68,16 +68,19 @@ func sliceable(t batch.Type) bool { return t.Kind != batch.List && t.Kind != bat
 
 // start makes the accumulator of an evaluation.
 func (o *Options) start(s operators.Site, models []string) *rows {
-	r := &rows{target: model.TargetOf(s), weight: s.Task.Weight, slices: make([]slice, len(o.Slices)), scores: make([][]float64, len(models)),
+	r := &rows{target: model.TargetOf(s), weight: s.Task.Weight, slices: make([]coded, len(o.Slices)), scores: make([][]float64, len(models)),
 		missing: make([]int64, len(models))}
+	if r.multiclass() {
+		r.preds, r.members = make([]coded, len(models)), make([][]string, len(models))
+	}
 	for i, c := range o.Slices {
 		r.slices[i].column = c
 	}
 	return r
 }
 
-// finish measures every model with one, on all rows and on those of each slice. one is given the rows by the order of their scores.
-func (r *rows) finish(models []string, env operators.Env, one func(m int, order []uint32, whole bool) operators.ModelResult) (operators.Result, error) {
+// begin refuses rows that cannot be measured, and asks for the memory that each of models at work takes.
+func (r *rows) begin(models []string, env operators.Env, atWork int) (operators.Result, error) {
 	n := r.len()
 	if n == 0 {
 		return operators.Result{}, model.DataError("there are no rows to evaluate")
@@ -87,21 +90,34 @@ func (r *rows) finish(models []string, env operators.Env, one func(m int, order 
 			return operators.Result{}, model.DataError("the model gives no score, or NaN, for %d of %d rows", r.missing[m], n)
 		}
 	}
-	if err := env.Grant(int64(n) * 40 * int64(len(models))); err != nil {
+	if err := env.Grant(int64(n) * 40 * int64(atWork)); err != nil {
 		return operators.Result{}, fmt.Errorf("evaluate: %w", err)
 	}
 	res := operators.Result{Models: make([]operators.ModelResult, len(models))}
+	for m, name := range models {
+		res.Models[m].Name, res.Models[m].Rows = name, int64(n)
+	}
+	return res, nil
+}
+
+// finish measures every model with one, on all rows and on those of each slice. one is given the rows by the order of their scores.
+func (r *rows) finish(models []string, env operators.Env, one func(m int, order []uint32, whole bool) operators.ModelResult) (operators.Result, error) {
+	res, err := r.begin(models, env, len(models))
+	if err != nil {
+		return res, err
+	}
 	env.Parallel(len(models), func(m int) {
 		order := r.order(m)
-		res.Models[m] = one(m, order, true)
-		res.Models[m].Name, res.Models[m].Rows = models[m], int64(n)
+		all := one(m, order, true)
+		all.Name, all.Rows = res.Models[m].Name, res.Models[m].Rows
 		for k := range r.slices {
 			s := &r.slices[k]
 			for _, g := range s.groups(order) {
 				v := one(m, g.order, false)
-				res.Models[m].Slices = append(res.Models[m].Slices, operators.Slice{Column: s.column, Value: g.value, Rows: int64(len(g.order)), Metrics: v.Metrics})
+				all.Slices = append(all.Slices, operators.Slice{Column: s.column, Value: g.value, Rows: int64(len(g.order)), Metrics: v.Metrics})
 			}
 		}
+		res.Models[m] = all
 	})
 	return res, nil
 }

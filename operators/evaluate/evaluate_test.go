@@ -50,6 +50,34 @@ func regressionTable(y, pred, w []float64) table {
 	return t
 }
 
+// multiclassTable has the classes c0, c1, …: p has a list a row, and the greatest, of equal ones the first, is predicted.
+func multiclassTable(y []int, p [][]float64, w []float64) table {
+	t := table{op: &Multiclass{Options{Part: "test"}}, names: []string{""}}
+	t.site = site(operators.Task{Kind: operators.Multiclass, Label: "y"}, batch.String, w)
+	name := func(class int) string { return fmt.Sprint("c", class) }
+	label, pred := make([]string, len(y)), make([]string, len(y))
+	var members []string
+	for j := range p[0] {
+		members = append(members, "p_"+name(j))
+	}
+	v := (*batch.Ctx)(nil).NewVector(len(y), members)
+	for i := range y {
+		best := 0
+		for j, x := range p[i] {
+			if v.Member(j)[i] = x; x > p[i][best] {
+				best = j
+			}
+		}
+		label[i], pred[i] = name(y[i]), name(best)
+	}
+	t.b = batch.Batch{N: len(y), Cols: []batch.Column{batch.OfStrings(label)}}
+	if w != nil {
+		t.b.Cols = append(t.b.Cols, batch.OfFloat64s(w))
+	}
+	t.b.Cols = append(t.b.Cols, v, batch.OfStrings(pred))
+	return t
+}
+
 func site(t operators.Task, label batch.Kind, w []float64) operators.Site {
 	in := operators.Of(operators.Field{Name: "y", Type: batch.T(label)})
 	if w != nil {
@@ -100,6 +128,7 @@ func TestScikitLearn(t *testing.T) {
 			Threshold  float64
 			Y          []float64
 			P, Pred    []float64
+			Ps         [][]float64
 			Weight     []float64
 			Want       map[string]json.RawMessage
 		}
@@ -112,15 +141,25 @@ func TestScikitLearn(t *testing.T) {
 	}
 	for _, c := range stored.Cases {
 		t.Run(c.Kind+"/"+c.Name, func(t *testing.T) {
-			tb := regressionTable(c.Y, c.Pred, c.Weight)
-			if c.Kind == "binary" {
-				y := make([]int, len(c.Y))
-				for i := range y {
-					y[i] = int(c.Y[i])
-				}
+			y := make([]int, len(c.Y))
+			for i := range y {
+				y[i] = int(c.Y[i])
+			}
+			var tb table
+			switch c.Kind {
+			case "binary":
 				tb = binaryTable(y, c.P, c.Threshold, c.Weight)
+			case "multiclass":
+				tb = multiclassTable(y, c.Ps, c.Weight)
+			default:
+				tb = regressionTable(c.Y, c.Pred, c.Weight)
 			}
 			got := tb.run(t).Models[0]
+			if c.Kind == "multiclass" {
+				sameClasses(t, got, c.Want["classes"], c.Want["confusion"])
+				delete(c.Want, "classes")
+				delete(c.Want, "confusion")
+			}
 			for name, raw := range c.Want {
 				if name == "confusion" {
 					var want []int64
@@ -142,6 +181,51 @@ func TestScikitLearn(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// sameClasses compares the table of classes and the confusion, which has those alone that a row has or is taken for.
+func sameClasses(t *testing.T, got operators.ModelResult, classes, confusion json.RawMessage) {
+	t.Helper()
+	var want map[string][4]*float64 // precision, recall, F1, AUC
+	var cells [][]int64
+	if err := errors.Join(json.Unmarshal(classes, &want), json.Unmarshal(confusion, &cells)); err != nil {
+		t.Fatal(err)
+	}
+	var seen []int
+	for i, c := range got.Classes {
+		v, ok := want[strings.TrimPrefix(c.Name, "c")]
+		if !ok {
+			if sum := fmt.Sprint(got.Confusion[i]); c.Rows != 0 || strings.Trim(sum, "[0 ]") != "" || !math.IsNaN(c.AUC) {
+				t.Errorf("class %s: %+v, confusion %s; scikit-learn has none", c.Name, c, sum)
+			}
+			continue
+		}
+		seen = append(seen, i)
+		for j, have := range []float64{c.Precision, c.Recall, c.F1, c.AUC} {
+			w := math.NaN()
+			if v[j] != nil {
+				w = *v[j]
+			}
+			if !near(have, w) {
+				t.Errorf("class %s, figure %d is %v, scikit-learn has %v", c.Name, j, have, w)
+			}
+		}
+	}
+	if len(seen) != len(want) || len(seen) == 0 {
+		t.Fatalf("classes %v, scikit-learn has %d", got.Classes, len(want))
+	}
+	for i, a := range seen {
+		rows := int64(0)
+		for j, b := range seen {
+			rows += got.Confusion[a][b]
+			if got.Confusion[a][b] != cells[i][j] {
+				t.Errorf("confusion %v, scikit-learn has %v", got.Confusion, cells)
+			}
+		}
+		if rows != got.Classes[a].Rows {
+			t.Errorf("class %s has %d rows, its confusion %d", got.Classes[a].Name, got.Classes[a].Rows, rows)
+		}
 	}
 }
 
@@ -201,6 +285,29 @@ func sliced(seed uint64, n int) table {
 	return t
 }
 
+// slicedClasses is two models whose classes differ, weights, labels that neither knows, and two slices.
+func slicedClasses(seed uint64, n int) table {
+	r := rand.New(rand.NewPCG(seed, 5))
+	two := sliced(seed, n)
+	t := table{op: &Multiclass{Options{Part: "test", Slices: []string{"t", "n"}}}, names: []string{"", "champion"}}
+	t.site = site(operators.Task{Kind: operators.Multiclass, Label: "y"}, batch.String, two.b.Cols[1].Float64s())
+	label := make([]string, n)
+	for i := range label {
+		label[i] = string(rune('a' + r.IntN(5)))
+	}
+	t.b = batch.Batch{N: n, Cols: append([]batch.Column{batch.OfStrings(label)}, two.b.Cols[1:4]...)}
+	for _, members := range [][]string{{"p_b", "p_a", "p_c"}, {"p_a", "p_c", "p_d"}} {
+		v, pred := (*batch.Ctx)(nil).NewVector(n, members), make([]string, n)
+		for i := range pred {
+			x, y := float64(r.IntN(5))/8, float64(r.IntN(5))/8
+			v.Member(0)[i], v.Member(1)[i], v.Member(2)[i] = x, y, max(0, 1-x-y)
+			pred[i] = members[r.IntN(3)][2:]
+		}
+		t.b.Cols = append(t.b.Cols, v, batch.OfStrings(pred))
+	}
+	return t
+}
+
 func marshal(t *testing.T, a operators.Acc) []byte {
 	t.Helper()
 	b, err := a.MarshalBinary()
@@ -220,7 +327,7 @@ func TestAnyCut(t *testing.T) {
 			c.Float64s()[i] = math.Round(4*math.Abs(r.NormFloat64())) / 3
 		}
 	}
-	for name, tb := range map[string]table{"binary": sliced(1, n), "regression": regression} {
+	for name, tb := range map[string]table{"binary": sliced(1, n), "regression": regression, "multiclass": slicedClasses(1, n)} {
 		t.Run(name, func(t *testing.T) {
 			whole := tb.op.Start(tb.site, tb.names)
 			if err := whole.Add(&batch.Ctx{}, tb.b); err != nil {
@@ -292,7 +399,13 @@ func TestAnyCut(t *testing.T) {
 
 // The metrics of a slice are those of an evaluation of its rows alone.
 func TestSlices(t *testing.T) {
-	tb := sliced(2, 400)
+	for name, tb := range map[string]table{"binary": sliced(2, 400), "multiclass": slicedClasses(2, 400)} {
+		t.Run(name, func(t *testing.T) { slicesAlone(t, tb) })
+	}
+}
+
+func slicesAlone(t *testing.T, tb table) {
+	t.Helper()
 	res := tb.run(t)
 	seen, rows := map[string]int64{}, map[string]int64{}
 	for _, s := range res.Models[1].Slices {
@@ -320,6 +433,86 @@ func TestSlices(t *testing.T) {
 	}
 	if seen["t=null"] == 0 || seen["n=-10"] == 0 || rows["t"] != 400 || rows["n"] != 400 {
 		t.Errorf("slices: %v", seen)
+	}
+}
+
+// Classes stand in the order of the new model, then the champion's others, then those that rows alone have, by value; a model's
+// probabilities are of the classes by name, wherever its members stand.
+func TestClassesByName(t *testing.T) {
+	vector := func(members []string, rows ...[]float64) batch.Column {
+		v := (*batch.Ctx)(nil).NewVector(len(rows), members)
+		for i, row := range rows {
+			for j, p := range row {
+				v.Member(j)[i] = p
+			}
+		}
+		return v
+	}
+	tb := table{op: &Multiclass{Options{Part: "test"}}, names: []string{"", "champion"}}
+	tb.site = site(operators.Task{Kind: operators.Multiclass, Label: "y"}, batch.Int64, nil)
+	y := batch.OfInt64s([]int64{10, 9, 2, 100})
+	fresh := vector([]string{"p_9", "p_10"}, []float64{0.25, 0.75}, []float64{0.5, 0.5}, []float64{0.125, 0.875}, []float64{1, 0})
+	old := vector([]string{"p_2", "p_10", "p_9"}, []float64{0, 0.75, 0.25}, []float64{0, 0.5, 0.5}, []float64{0.5, 0.25, 0.25}, []float64{0, 0, 1})
+	tb.b = batch.Batch{N: 4, Cols: []batch.Column{y, fresh, batch.OfInt64s([]int64{10, 9, 10, 9}), old, batch.OfInt64s([]int64{10, 10, 2, 9})}}
+	res := tb.run(t)
+	names := func(m operators.ModelResult) (s string) {
+		for _, c := range m.Classes {
+			s += c.Name + " "
+			if c.Unknown {
+				s += "unknown "
+			}
+		}
+		return s
+	}
+	if got := names(res.Models[0]); got != "9 10 2 unknown 100 unknown " {
+		t.Errorf("classes %s", got)
+	}
+	if got := names(res.Models[1]); got != "9 10 2 100 unknown " {
+		t.Errorf("the champion's classes %s", got)
+	}
+	if got := fmt.Sprint(res.Models[0].Confusion, res.Models[1].Confusion); got != "[[1 0 0 0] [0 1 0 0] [0 1 0 0] [1 0 0 0]] [[0 1 0 0] [0 1 0 0] [0 0 1 0] [1 0 0 0]]" {
+		t.Error(got)
+	}
+	loss := func(p ...float64) (sum float64) {
+		for _, v := range p {
+			sum -= math.Log(max(v, clip)) / float64(len(p))
+		}
+		return sum
+	}
+	for m, want := range []float64{loss(0.75, 0.5, 0, 0), loss(0.75, 0.5, 0.5, 0)} {
+		if got := metric(res.Models[m].Metrics, "log_loss"); !near(got, want) {
+			t.Errorf("log_loss of model %d is %v, want %v", m, got, want)
+		}
+		if got := metric(res.Models[m].Metrics, "unknown"); got != float64(2-m) {
+			t.Errorf("%v rows are unknown to model %d", got, m)
+		}
+	}
+}
+
+// Beyond 200 classes there is no confusion, beyond 2000 no measure.
+func TestManyClasses(t *testing.T) {
+	run := func(classes int) (operators.Result, error) {
+		y, p := make([]int, classes), make([][]float64, classes)
+		for i := range y {
+			y[i], p[i] = i, []float64{0.5, 0.5}
+		}
+		tb := multiclassTable(y, p, nil)
+		a := tb.op.Start(tb.site, tb.names)
+		if err := a.Add(nil, tb.b); err != nil {
+			t.Fatal(err)
+		}
+		return tb.op.Finish(tb.site, tb.names, operators.TestEnv(), a)
+	}
+	for _, n := range []int{confusionMax, confusionMax + 1} {
+		res, err := run(n)
+		if err != nil || len(res.Models[0].Classes) != n || (res.Models[0].Confusion != nil) != (n == confusionMax) {
+			t.Errorf("%d classes: %v, %d measured", n, err, len(res.Models[0].Classes))
+		}
+	}
+	_, err := run(classesMax + 1)
+	var data *operators.ErrData
+	if !errors.As(err, &data) || !strings.Contains(err.Error(), "2001 classes") {
+		t.Errorf("too many classes: %v", err)
 	}
 }
 
@@ -395,6 +588,18 @@ func TestMissingScores(t *testing.T) {
 	if !errors.As(err, &data) || !strings.Contains(err.Error(), "2 of 4 rows") {
 		t.Errorf("error %v", err)
 	}
+	many := multiclassTable([]int{0, 1, 1}, [][]float64{{0.5, 0.5}, {0.5, math.NaN()}, {0.1, 0.9}}, nil)
+	a = many.op.Start(many.site, many.names)
+	if err := a.Add(nil, many.b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := many.op.Finish(many.site, many.names, operators.TestEnv(), a); !errors.As(err, &data) || !strings.Contains(err.Error(), "1 of 3 rows") {
+		t.Errorf("error %v", err)
+	}
+	many.names = []string{"champion"}
+	if res := many.run(t).Models[0]; !math.IsNaN(metric(res.Metrics, "accuracy")) || res.Classes != nil {
+		t.Errorf("%+v of a champion without scores", res)
+	}
 	// A champion without scores fails its lines, and not the run.
 	tb.names = []string{"champion"}
 	if v := metric(tb.run(t).Models[0].Metrics, "auc"); !math.IsNaN(v) {
@@ -411,7 +616,7 @@ func TestMissingScores(t *testing.T) {
 
 // The examples of the catalogue: of the model step's rows, those of the part; the metrics of one model.
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"evaluate.binary", "evaluate.regression"} {
+	for _, name := range []string{"evaluate.binary", "evaluate.multiclass", "evaluate.regression"} {
 		spec, ok := operators.Lookup(name)
 		if !ok || len(spec.Example) == 0 {
 			t.Fatalf("%s has no example", name)

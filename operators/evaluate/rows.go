@@ -21,14 +21,17 @@ type rows struct {
 	weight  string      // the column, "" for none
 	flags   []uint8     // binary: bit 0 is the label, bit m+1 what model m predicts
 	y       []float64   // regression: the label
+	label   coded       // multiclass: the label
+	preds   []coded     // multiclass: of each model, what it predicts
+	members [][]string  // multiclass: of each model, the members of p; nil where there are no rows
 	w       []float64   // nil without weights
-	scores  [][]float64 // of each model, p or pred; NaN where there is none
+	scores  [][]float64 // of each model, p or pred, of many classes the members row by row; NaN where there is none
 	missing []int64     // of each model, rows without a score
-	slices  []slice
+	slices  []coded     // columns that metrics are given by
 }
 
-// slice is a column that metrics are given by.
-type slice struct {
+// coded is a column by the number of its value.
+type coded struct {
 	column string
 	values hash.Table // a 1 and the value as text, or nothing for null
 	codes  []int32
@@ -36,7 +39,32 @@ type slice struct {
 
 func (r *rows) binary() bool { return r.target.Task.Kind == operators.Binary }
 
-func (r *rows) len() int { return max(len(r.flags), len(r.y)) }
+func (r *rows) multiclass() bool { return r.target.Task.Kind == operators.Multiclass }
+
+func (r *rows) len() int { return max(len(r.flags), len(r.y), len(r.label.codes)) }
+
+// wide is how many scores model m has a row.
+func (r *rows) wide(m int) int {
+	if r.multiclass() {
+		return len(r.members[m])
+	}
+	return 1
+}
+
+// coded are the columns that are held by the number of their values, in the order of the state.
+func (r *rows) coded() []*coded {
+	var all []*coded
+	for k := range r.slices {
+		all = append(all, &r.slices[k])
+	}
+	if r.multiclass() {
+		all = append(all, &r.label)
+		for m := range r.preds {
+			all = append(all, &r.preds[m])
+		}
+	}
+	return all
+}
 
 func (r *rows) weightAt(i uint32) float64 {
 	if r.w == nil {
@@ -62,7 +90,13 @@ func at(order []uint32, k int) uint32 {
 
 // Add takes the label, the weight if there is one, the slices, and for each model its scores.
 func (r *rows) Add(c *batch.Ctx, b batch.Batch) error {
-	y, err := r.target.Values(c, &b.Cols[0])
+	var y []float64
+	var err error
+	if r.multiclass() {
+		err = r.addLabel(&b.Cols[0])
+	} else {
+		y, err = r.target.Values(c, &b.Cols[0])
+	}
 	if err != nil {
 		return err
 	}
@@ -80,6 +114,9 @@ func (r *rows) Add(c *batch.Ctx, b batch.Batch) error {
 		}
 	}
 	cols = cols[len(r.slices):]
+	if r.multiclass() {
+		return r.addClasses(cols)
+	}
 	from := r.len()
 	if r.binary() {
 		for _, v := range y {
@@ -108,8 +145,52 @@ func (r *rows) Add(c *batch.Ctx, b batch.Batch) error {
 	return nil
 }
 
+// addLabel takes the label of many classes.
+func (r *rows) addLabel(col *batch.Column) error {
+	if n := col.Nulls(); n > 0 {
+		return model.DataError("the label %q is null in %d of %d rows", r.target.Name, n, col.N)
+	}
+	return r.label.add(col)
+}
+
+// addClasses takes p and pred of each model. A row of which a member is missing has none.
+func (r *rows) addClasses(cols []batch.Column) error {
+	for m := range r.scores {
+		p, pred := &cols[2*m], &cols[2*m+1]
+		if p.N == 0 {
+			continue
+		}
+		if r.members[m] == nil {
+			r.members[m] = p.Members
+		} else if !slices.Equal(r.members[m], p.Members) {
+			return fmt.Errorf("evaluate: p has the members %v, and had %v", p.Members, r.members[m])
+		}
+		if err := r.preds[m].add(pred); err != nil {
+			return err
+		}
+		at, wide := len(r.scores[m]), p.Wide
+		r.scores[m] = slices.Grow(r.scores[m], p.N*wide)[:at+p.N*wide]
+		to := r.scores[m][at:]
+		for j := range wide {
+			for i, v := range p.Member(j) {
+				to[i*wide+j] = v
+			}
+		}
+		for i := range p.N {
+			row := to[i*wide : (i+1)*wide]
+			if p.Null(i) || pred.Null(i) || slices.ContainsFunc(row, func(v float64) bool { return v != v }) {
+				for j := range row {
+					row[j] = math.NaN() // one NaN, so that equal rows are equal bytes
+				}
+				r.missing[m]++
+			}
+		}
+	}
+	return nil
+}
+
 // add takes the values of a column.
-func (s *slice) add(col *batch.Column) error {
+func (s *coded) add(col *batch.Column) error {
 	if !sliceable(col.Type) {
 		return model.DataError("slices: column %q is %s, which has no values to slice by", s.column, col.Type)
 	}
@@ -156,9 +237,13 @@ func (r *rows) Merge(other operators.Acc) error {
 	for m := range r.scores {
 		r.scores[m] = append(r.scores[m], o.scores[m]...)
 		r.missing[m] += o.missing[m]
+		if r.multiclass() && r.members[m] == nil {
+			r.members[m] = o.members[m]
+		}
 	}
-	for k := range r.slices {
-		s, t := &r.slices[k], &o.slices[k]
+	theirs := o.coded()
+	for k, s := range r.coded() {
+		t := theirs[k]
 		at := make([]int32, t.values.Len())
 		for i := range at {
 			at[i] = s.values.Insert(t.values.Key(i))
@@ -176,30 +261,37 @@ func (r *rows) Bytes() int64 {
 	for m := range r.scores {
 		n += int64(8 * cap(r.scores[m]))
 	}
-	for k := range r.slices {
-		n += r.slices[k].values.Bytes() + int64(4*cap(r.slices[k].codes))
+	for _, s := range r.coded() {
+		n += s.values.Bytes() + int64(4*cap(s.codes))
 	}
 	return n
 }
 
 // recordBytes is the size of a row in the marshalled state.
 func (r *rows) recordBytes() int {
-	n := 8*len(r.scores) + 4*len(r.slices)
+	n := 4 * len(r.coded())
+	for m := range r.scores {
+		n += 8 * r.wide(m)
+	}
 	if r.weight != "" {
 		n += 8
 	}
-	if r.binary() {
+	switch {
+	case r.binary():
 		return n + 1
+	case r.multiclass():
+		return n
 	}
 	return n + 8
 }
 
-// MarshalBinary writes the values of slices in their order, then the rows as records of fixed size, sorted.
+// MarshalBinary writes the values of coded columns in their order, the members of p, then the rows as records of fixed size, sorted.
 func (r *rows) MarshalBinary() ([]byte, error) {
 	var w canon.Writer
-	rank := make([][]int32, len(r.slices))
-	for k := range r.slices {
-		t := &r.slices[k].values
+	columns := r.coded()
+	rank := make([][]int32, len(columns))
+	for k, s := range columns {
+		t := &s.values
 		rank[k] = make([]int32, t.Len())
 		w.Uint(uint64(t.Len()))
 		for i, c := range t.Sorted() {
@@ -207,24 +299,30 @@ func (r *rows) MarshalBinary() ([]byte, error) {
 			w.Bytes(t.Key(int(c)))
 		}
 	}
+	for _, names := range r.members {
+		w.Strings(names)
+	}
 	size, n := r.recordBytes(), r.len()
 	w.Uint(uint64(n))
 	var rec canon.Writer
 	rec.Buf = make([]byte, 0, n*size)
 	for i := range n {
-		if r.binary() {
+		switch {
+		case r.binary():
 			rec.Buf = append(rec.Buf, r.flags[i])
-		} else {
+		case !r.multiclass():
 			rec.Float(r.y[i])
 		}
 		if r.weight != "" {
 			rec.Float(r.w[i])
 		}
-		for _, s := range r.scores {
-			rec.Float(s[i])
+		for m, s := range r.scores {
+			for _, v := range s[i*r.wide(m) : (i+1)*r.wide(m)] {
+				rec.Float(v)
+			}
 		}
-		for k := range r.slices {
-			v := uint32(rank[k][r.slices[k].codes[i]])
+		for k, s := range columns {
+			v := uint32(rank[k][s.codes[i]])
 			rec.Buf = append(rec.Buf, byte(v), byte(v>>8), byte(v>>16), byte(v>>24))
 		}
 	}
@@ -243,14 +341,18 @@ func (r *rows) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary reads what MarshalBinary wrote, into empty rows.
 func (r *rows) UnmarshalBinary(data []byte) error {
 	in := canon.NewReader(data)
-	for k := range r.slices {
+	columns := r.coded()
+	for _, s := range columns {
 		n := in.Len(1)
 		for i := range n {
 			key := in.Bytes()
-			if int(r.slices[k].values.Insert(key)) != i || len(key) > 0 && key[0] != 1 {
-				in.Fail("a slice value twice")
+			if int(s.values.Insert(key)) != i || len(key) > 0 && key[0] != 1 {
+				in.Fail("a value twice")
 			}
 		}
+	}
+	for m := range r.members {
+		r.members[m] = in.Strings()
 	}
 	n := int(min(in.Uint(), 1<<32))
 	if in.Err() == nil && in.Rest() != n*r.recordBytes() {
@@ -266,27 +368,30 @@ func (r *rows) UnmarshalBinary(data []byte) error {
 		return v
 	}
 	for range n {
-		if r.binary() {
+		switch {
+		case r.binary():
 			r.flags, rest = append(r.flags, rest[0]), rest[1:]
-		} else {
+		case !r.multiclass():
 			r.y = append(r.y, float())
 		}
 		if r.weight != "" {
 			r.w = append(r.w, float())
 		}
 		for m := range r.scores {
-			v := float()
-			if v != v {
-				r.missing[m]++
+			for j := range r.wide(m) {
+				v := float()
+				if j == 0 && v != v {
+					r.missing[m]++
+				}
+				r.scores[m] = append(r.scores[m], v)
 			}
-			r.scores[m] = append(r.scores[m], v)
 		}
-		for k := range r.slices {
+		for _, s := range columns {
 			v := word(rest)
-			if rest = rest[4:]; uint64(v) >= uint64(r.slices[k].values.Len()) {
-				return fmt.Errorf("evaluate: %w: slice value %d of %d", canon.ErrCorrupt, v, r.slices[k].values.Len())
+			if rest = rest[4:]; uint64(v) >= uint64(s.values.Len()) {
+				return fmt.Errorf("evaluate: %w: value %d of %d", canon.ErrCorrupt, v, s.values.Len())
 			}
-			r.slices[k].codes = append(r.slices[k].codes, int32(v))
+			s.codes = append(s.codes, int32(v))
 		}
 	}
 	return nil
@@ -352,7 +457,7 @@ type group struct {
 
 // groups cuts rows by value: the most frequent value first, of equally frequent ones the least. The values beyond the most that are
 // shown make one group at the end, which says how many they are.
-func (s *slice) groups(order []uint32) []group {
+func (s *coded) groups(order []uint32) []group {
 	values := s.values.Len()
 	count := make([]int, values)
 	for _, c := range s.codes {

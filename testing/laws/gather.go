@@ -205,6 +205,10 @@ func bits(r operators.Result) string {
 	for _, m := range r.Models {
 		fmt.Fprintf(&b, "%s %d %v", m.Name, m.Rows, m.Confusion)
 		numbers(m.Metrics)
+		for _, c := range m.Classes {
+			fmt.Fprintf(&b, " %q %d %v", c.Name, c.Rows, c.Unknown)
+			numbers([]operators.Metric{{Name: "precision", Value: c.Precision}, {Name: "recall", Value: c.Recall}, {Name: "f1", Value: c.F1}, {Name: "auc", Value: c.AUC}})
+		}
 		for _, s := range m.Slices {
 			fmt.Fprintf(&b, " %s %q %d", s.Column, s.Value, s.Rows)
 			numbers(s.Metrics)

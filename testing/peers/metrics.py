@@ -4,10 +4,13 @@
 A Go test reads inputs and expected values and compares to 1e-12, so the file is stored and Python is not needed to test.
 Make it again with `/usr/bin/python3 testing/peers/metrics.py`; the seeds are fixed, so only another scikit-learn changes it.
 
-Every case has "name", "kind" (binary or regression), "y", an optional "weight", and "want", whose keys are Headrace's:
+Every case has "name", "kind" (binary, multiclass or regression), "y", an optional "weight", and "want", whose keys are Headrace's:
   binary      "p" is the probability of 1, "threshold" the least p that predicts 1;
               "confusion" is [tn, fp, fn, tp], sums of weights; log_loss clips p to [eps, 1-eps], eps being 2**-52;
               auc and average_precision take equal p as one step, whatever the order of the rows
+  multiclass  "ps" has a list a row, of the probabilities of classes 0, 1, ...; the greatest, of equal ones the first, is predicted;
+              "y" may have classes beyond those of "ps": their probability is 0. auc is the mean over the classes of "y", each against all
+              others, auc_weighted that mean by their weights; "classes" has [precision, recall, f1, auc] of each class of "y" or predicted
   regression  "pred" is the prediction
 A null in "want" says that the metric is not defined there (one class only, no spread of y).
 """
@@ -48,6 +51,41 @@ def binary(name, y, p, weight=None, threshold=0.5):
         case["weight"] = np.asarray(weight, np.float64).tolist()
     case["want"] = {k: None if v is None else number(v) for k, v in want.items()}
     case["want"]["confusion"] = [number(c) for c in confusion]
+    return case
+
+
+def multiclass(name, y, p, weight=None):
+    y, p = np.asarray(y, np.int64), np.asarray(p, np.float64)
+    pred = p.argmax(axis=1)
+    w = {"sample_weight": weight}
+    seen = np.unique(np.concatenate([y, pred]))
+    full = np.zeros((len(y), max(p.shape[1], y.max() + 1)))
+    full[:, : p.shape[1]] = p
+    of = np.clip(full[np.arange(len(y)), y], EPS, 1 - EPS)
+    # roc_auc_score(multi_class="ovr") wants every column in y; this is what it does for each
+    auc = {c: m.roc_auc_score(y == c, full[:, c], **w) for c in np.unique(y) if len(np.unique(y)) > 1}
+    mass = {c: np.sum((y == c) * (1 if weight is None else weight)) for c in auc}
+    if p.shape[1] == len(np.unique(y)) > 2 and y.max() < p.shape[1]:
+        for average, mine in (("macro", np.mean(list(auc.values()))), ("weighted", np.average(list(auc.values()), weights=list(mass.values())))):
+            assert abs(m.roc_auc_score(y, p, multi_class="ovr", average=average, **w) - mine) < 1e-13
+    if p.shape[1] == len(np.unique(y)) > 1 and y.max() < p.shape[1]:
+        assert abs(m.log_loss(y, p, eps=EPS, **w) - np.average(-np.log(of), weights=weight)) < 1e-12
+    prf = m.precision_recall_fscore_support(y, pred, labels=seen, zero_division=0, **w)
+    want = {
+        "accuracy": m.accuracy_score(y, pred, **w),
+        "log_loss": np.average(-np.log(of), weights=weight),
+        "macro_f1": m.f1_score(y, pred, average="macro", zero_division=0, **w),
+        "balanced_accuracy": m.balanced_accuracy_score(y, pred, **w),
+        "auc": np.mean(list(auc.values())) if auc else None,
+        "auc_weighted": np.average(list(auc.values()), weights=list(mass.values())) if auc else None,
+        "unknown": np.sum(y >= p.shape[1]),
+    }
+    case = {"name": name, "kind": "multiclass", "y": y.tolist(), "ps": p.tolist()}
+    if weight is not None:
+        case["weight"] = np.asarray(weight, np.float64).tolist()
+    case["want"] = {k: None if v is None else number(v) for k, v in want.items()}
+    case["want"]["confusion"] = m.confusion_matrix(y, pred, labels=seen).tolist()
+    case["want"]["classes"] = {str(c): [number(prf[0][i]), number(prf[1][i]), number(prf[2][i]), number(auc.get(c, np.nan))] for i, c in enumerate(seen)}
     return case
 
 
@@ -113,6 +151,30 @@ def cases():
     yield regression("the mean of y", y, np.full(200, y.mean()))
     yield regression("no spread of y", [3.0, 3.0, 3.0], [2.0, 3.0, 5.0])
     yield regression("two rows", [1.0, 2.0], [1.5, 1.0])
+
+    def guessed(n, rates, strength):
+        y = r.choice(len(rates), n, p=rates)
+        e = np.exp(strength * np.eye(len(rates))[y] + r.normal(size=(n, len(rates))))
+        return y, e / e.sum(axis=1, keepdims=True)
+
+    y, p = guessed(300, [0.5, 0.3, 0.2], 1.0)
+    yield multiclass("three classes", y, p)
+    yield multiclass("three classes, weights spanning 1e4", y, p, 10 ** r.uniform(-2, 2, len(y)))
+    yield multiclass("three classes, whole weights, some zero", y, p, r.integers(0, 4, len(y)).astype(float))
+    four = np.round(p * 4) / 4
+    four[:, 2] = 1 - four[:, 0] - four[:, 1]
+    four = np.abs(four)
+    four /= four.sum(axis=1, keepdims=True)
+    yield multiclass("heavy ties", y, four)
+    yield multiclass("heavy ties, weights", y, four, r.exponential(size=len(y)))
+    yield multiclass("all p equal", y, np.full((len(y), 3), 1 / 3))
+    y, p = guessed(400, [0.3, 0.25, 0.2, 0.1, 0.08, 0.05, 0.02], 1.5)
+    yield multiclass("seven classes, one rare", y, p, np.where(y == 6, 10.0, 1.0))
+    yield multiclass("a class that the model does not know", np.where(y == 6, 7, y), p)
+    yield multiclass("a class without a row", y[y != 3], p[y != 3])
+    yield multiclass("certain, right and wrong", [0, 1, 2, 0], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]])
+    yield multiclass("one class in the rows", [1, 1, 1], [[0.2, 0.7, 0.1], [0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
+    yield multiclass("two classes", [0, 1, 1], [[0.5, 0.5], [0.25, 0.75], [0.75, 0.25]])
 
 
 def main():
