@@ -466,6 +466,9 @@ func (r *runner) champions() error {
 				c.missing = fmt.Sprintf("it gives no %q", want)
 			}
 		}
+		if kind := e.Model.Out.Model.Kind; c.b.Manifest.Task.Kind != kind {
+			c.missing = fmt.Sprintf("it is of a task of kind %s, and this one is %s", c.b.Manifest.Task.Kind, kind)
+		}
 	}
 	return nil
 }
@@ -552,20 +555,33 @@ func metricsJSON(evals []report.Evaluation) []byte {
 		Rows    int64               `json:"rows"`
 		Metrics map[string]*float64 `json:"metrics"`
 	}
+	type class struct {
+		Class     string   `json:"class"`
+		Rows      int64    `json:"rows"`
+		Unknown   bool     `json:"unknown,omitempty"`
+		Precision *float64 `json:"precision"`
+		Recall    *float64 `json:"recall"`
+		F1        *float64 `json:"f1"`
+		AUC       *float64 `json:"auc"`
+	}
 	type model struct {
 		Model     string              `json:"model"`
 		Rows      int64               `json:"rows"`
 		Metrics   map[string]*float64 `json:"metrics"`
 		Confusion [][]int64           `json:"confusion,omitempty"`
+		Classes   []class             `json:"classes,omitempty"` // of the rows and columns of confusion
 		Slices    []slice             `json:"slices,omitempty"`
+	}
+	number := func(v float64) *float64 {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		return &v
 	}
 	numbers := func(ms []operators.Metric) map[string]*float64 {
 		m := map[string]*float64{}
 		for _, x := range ms {
-			m[x.Name] = nil
-			if v := x.Value; !math.IsNaN(v) && !math.IsInf(v, 0) {
-				m[x.Name] = &v
-			}
+			m[x.Name] = number(x.Value)
 		}
 		return m
 	}
@@ -578,6 +594,9 @@ func metricsJSON(evals []report.Evaluation) []byte {
 				name = "new"
 			}
 			v := model{Model: name, Rows: m.Rows, Metrics: numbers(m.Metrics), Confusion: m.Confusion}
+			for _, k := range m.Classes {
+				v.Classes = append(v.Classes, class{k.Name, k.Rows, k.Unknown, number(k.Precision), number(k.Recall), number(k.F1), number(k.AUC)})
+			}
 			for _, s := range m.Slices {
 				v.Slices = append(v.Slices, slice{s.Column, s.Value, s.Rows, numbers(s.Metrics)})
 			}

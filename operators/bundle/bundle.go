@@ -68,6 +68,7 @@ type Column struct {
 	Type       string   `json:"type"`
 	Nullable   bool     `json:"nullable"`
 	Categories []string `json:"categories,omitempty"`
+	Members    []string `json:"members,omitempty"` // out: of a wide column, their names
 }
 
 // Graph is a program.Graph with the states of its nodes elsewhere.
@@ -144,6 +145,9 @@ func Make(d Draft) (map[string][]byte, error) {
 	out, err := d.Graph.Batch(c, d.Golden.N, d.Golden.Cols)
 	if err != nil {
 		return nil, fmt.Errorf("golden rows: %w", err)
+	}
+	for j := range min(len(out), len(m.Outputs)) { // where they are not as many it will not load
+		m.Outputs[j].Members = out[j].Members
 	}
 	m.Golden = Golden{In: texts(d.Golden.Cols, d.Golden.N), Out: texts(out, d.Golden.N)}
 	for name, data := range files {
@@ -528,6 +532,11 @@ func (b *Bundle) replay() error {
 	out, err := b.Graph.Batch(&batch.Ctx{}, n, cols)
 	if err != nil {
 		return err
+	}
+	for j := range out {
+		if c := b.Manifest.Outputs[j]; !slices.Equal(out[j].Members, c.Members) {
+			return fmt.Errorf("%s has the members %s, they were %s when the model was published", c.Name, strings.Join(out[j].Members, ", "), strings.Join(c.Members, ", "))
+		}
 	}
 	if err := compare(texts(out, n), g.Out, b.Outputs); err != nil {
 		return err

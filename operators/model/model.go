@@ -138,8 +138,12 @@ func CheckWeight(s operators.Site) diag.List {
 	return l
 }
 
+// nullableMax is how many features that may be null are reported each.
+const nullableMax = 3
+
 // features reports the features that the learner cannot take.
 func (l Learner) features(s operators.Site, r Roles) (found diag.List) {
+	var nullable []string
 	bad := func(code diag.Code, help, format string, args ...any) {
 		found.Add(diag.New(code, diag.At{}, format, args...).WithHelp("%s", help))
 	}
@@ -162,9 +166,17 @@ func (l Learner) features(s operators.Site, r Roles) (found diag.List) {
 			continue
 		}
 		if f.Nullable && !l.Nulls {
-			bad(diag.Nullable, fmt.Sprintf("clean.fill: {columns: [%s]} gives it a value; clean.drop_missing drops the rows", f.Name),
-				"feature %q may be null, which %s cannot take", f.Name, l.Name)
+			nullable = append(nullable, f.Name)
 		}
+	}
+	if n := len(nullable); n > nullableMax { // they are so for one reason mostly: a file whose columns say nothing of nulls
+		bad(diag.Nullable, fmt.Sprintf("clean.fill: {columns: [numeric(), -%s], method: median} gives them values; clean.drop_missing drops the rows", s.Task.Label),
+			"%d features may be null, which %s cannot take: %s and %d more", n, l.Name, strings.Join(nullable[:nullableMax], ", "), n-nullableMax)
+		nullable = nil
+	}
+	for _, name := range nullable {
+		bad(diag.Nullable, fmt.Sprintf("clean.fill: {columns: [%s]} gives it a value; clean.drop_missing drops the rows", name),
+			"feature %q may be null, which %s cannot take", name, l.Name)
 	}
 	if len(r.Features) == 0 && !s.In[0].Open {
 		bad(diag.NoColumns, "features are all columns that reach the step but the label, the weight, the group and the ids", "no column is left to learn from")

@@ -182,8 +182,8 @@ func (o *Operator) program(features []operators.Field, cols []batch.Column, scor
 type objective interface {
 	bytes(rows, columns int) int64    // held besides what dense.Bytes says
 	begin(c *dense.Columns) []float64 // coefficients to begin with
-	at(v []float64) point             // goes through all rows once
-	scores(v []float64) []score       // what the coefficients say of the columns as they are
+	at(v []float64) point
+	scores(v []float64) []score // what the coefficients say of the columns as they are
 }
 
 // binomial is the objective of two classes.
@@ -260,6 +260,6 @@ func (m *binomial) at(v []float64) point {
 		at.gradient[j+1] += float64(penalty * x)
 		hessian[(j+1)*(j+2)/2+j+1] += penalty
 	}
-	at.step = direct(hessian, at.gradient)
+	at.step = func() ([]float64, []int) { return direct(hessian, at.gradient) }
 	return at
 }

@@ -148,17 +148,11 @@ func curve(w, p, q []float64, same bool, h []float64) {
 }
 
 func (m *multinomial) at(v []float64) point {
-	last, size := m.classes-1, m.size()
-	triangle, pairs := size*(size+1)/2, 0
-	summed := len(v) <= directMax
-	if summed {
-		pairs = last * (last + 1) / 2
-	}
-	sums := dense.Sum(m.env.Parallel, m.c.N, 1+len(v)+pairs*triangle, func(lo, hi int, out []float64) {
+	sums := dense.Sum(m.env.Parallel, m.c.N, 1+len(v), func(lo, hi int, out []float64) {
 		b, memory := m.c.Block(lo, hi), m.pool.Get().(*[][]float64)
-		p, r, h := *memory, b.Scratch[1], b.Scratch[2]
+		p, r := *memory, b.Scratch[1]
 		out[0] += m.softmax(v, b, lo, hi, p)
-		for k := range last {
+		for k := range m.classes - 1 {
 			for i, w := range b.W {
 				is := 0.0
 				if m.code[lo+i] == int32(k) {
@@ -168,24 +162,16 @@ func (m *multinomial) at(v []float64) point {
 			}
 			b.Apply(r, m.of(out[1:], k))
 		}
-		if to := out[1+len(v):]; summed {
-			for k := range last {
-				for l := range k + 1 {
-					curve(b.W, p[k], p[l], k == l, h)
-					b.Cross(h, to[:triangle])
-					to = to[triangle:]
-				}
-			}
-		}
 		m.pool.Put(memory)
 		m.c.Free(b)
 	})
-	at := point{loss: sums[0], gradient: sums[1 : 1+len(v)]}
+	at := point{loss: sums[0], gradient: sums[1:]}
 	at.loss += m.penalty(v, at.gradient)
-	if summed {
-		at.step = direct(m.hessian(sums[1+len(v):]), at.gradient)
-	} else {
-		at.step = func(damping float64) ([]float64, []int) { return m.conjugate(v, at.gradient, damping), nil }
+	at.step = func() ([]float64, []int) {
+		if len(v) > directMax {
+			return m.conjugate(v, at.gradient), nil
+		}
+		return direct(m.hessian(v), at.gradient)
 	}
 	return at
 }
@@ -209,9 +195,24 @@ func (m *multinomial) penalty(v, out []float64) (loss float64) {
 	return loss
 }
 
-// hessian is the lower triangle by rows, of the sums of each pair of classes: those are symmetric, and triangles themselves.
-func (m *multinomial) hessian(pairs []float64) []float64 {
+// hessian is the lower triangle by rows. What is summed of each pair of classes is symmetric, and a triangle itself.
+func (m *multinomial) hessian(v []float64) []float64 {
 	last, size := m.classes-1, m.size()
+	triangle := size * (size + 1) / 2
+	pairs := dense.Sum(m.env.Parallel, m.c.N, last*(last+1)/2*triangle, func(lo, hi int, out []float64) {
+		b, memory := m.c.Block(lo, hi), m.pool.Get().(*[][]float64)
+		p, h := *memory, b.Scratch[2]
+		m.softmax(v, b, lo, hi, p)
+		for k := range last {
+			for l := range k + 1 {
+				curve(b.W, p[k], p[l], k == l, h)
+				b.Cross(h, out[:triangle])
+				out = out[triangle:]
+			}
+		}
+		m.pool.Put(memory)
+		m.c.Free(b)
+	})
 	n := last * size
 	h := make([]float64, n*(n+1)/2)
 	at := func(k, j, l, i int) *float64 {
@@ -250,13 +251,13 @@ const (
 )
 
 // conjugate finds a step by conjugate gradients, preconditioned by the diagonal of the Hessian (Hestenes and Stiefel 1952).
-func (m *multinomial) conjugate(v, gradient []float64, damping float64) []float64 {
+func (m *multinomial) conjugate(v, gradient []float64) []float64 {
 	diagonal := m.curvature(v)
 	step, rest, z := make([]float64, len(v)), append([]float64(nil), gradient...), make([]float64, len(v))
 	scaled := func() (size float64) {
 		for j, d := range diagonal {
 			if z[j] = 0; d > 0 { // a column that is the same in every row has neither slope nor curvature
-				z[j] = rest[j] / (d + float64(damping*d))
+				z[j] = rest[j] / d
 			}
 			size += float64(rest[j] * z[j])
 		}
@@ -272,7 +273,6 @@ func (m *multinomial) conjugate(v, gradient []float64, damping float64) []float6
 		product := m.product(way)
 		bend := 0.0
 		for j := range product {
-			product[j] += float64(float64(damping*diagonal[j]) * way[j])
 			bend += float64(way[j] * product[j])
 		}
 		if !(bend > 0) {
