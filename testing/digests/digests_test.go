@@ -43,6 +43,7 @@ var examples = []example{
 	{"adult", "adult/income.yaml", map[string]string{"train": "adult_train.parquet", "test": "adult_test.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
 	{"california", "california/house_value.yaml", map[string]string{"path": "housing.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
 	{"arrivals", "arrivals/late_arrival.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "10"}, 12000, "out"},
+	{"covertype", "covertype/forest_cover.yaml", map[string]string{"path": "covertype.parquet"}, map[string]string{"min_accuracy": "0"}, 3000, ""},
 }
 
 const folder = "../../examples"
@@ -124,6 +125,9 @@ func digest(t *testing.T, ex example, data, set map[string]string, cfg engine.Co
 			fmt.Fprintf(&b, " rows %d", m.Rows)
 			numbers(&b, m.Metrics)
 			h := sha256.New()
+			for _, c := range m.Classes {
+				fmt.Fprintf(h, "%s %d %x %x %x %x", c.Name, c.Rows, math.Float64bits(c.Precision), math.Float64bits(c.Recall), math.Float64bits(c.F1), math.Float64bits(c.AUC))
+			}
 			for _, s := range m.Slices {
 				fmt.Fprintf(h, "%s %q %d", s.Column, s.Value, s.Rows)
 				for _, x := range s.Metrics {
