@@ -2,12 +2,14 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/headrace/headrace/operators"
@@ -17,6 +19,9 @@ import (
 const (
 	importanceMax = 20
 	slicesMax     = 30
+	heatMax       = 20 // classes of a confusion: a wider one is a carpet
+	classesMax    = 30
+	mistakesMax   = 10
 	sliceMetrics  = 3 // of a slice: the first metric with its champion, and what else fits
 )
 
@@ -69,6 +74,9 @@ type evaluation struct {
 	Metrics           []metric
 	Charts            []*chart
 	Confusions        []confusion
+	Classes           []classRow
+	ClassesRest       string
+	Mistakes          []mistake
 	Slices            []sliceTable
 	Importance        []share
 	ImportanceRest    string
@@ -86,18 +94,33 @@ type change struct{ Diff, Class, Word string }
 
 type confusion struct {
 	Title   string
+	Many    bool // of many classes: columns are numbered, and cells have shares alone
 	Classes []string
 	Rows    []confusionRow
+	Rest    string
 }
 
+// classRow is how the models do on a class.
+type classRow struct {
+	Name, Rows, Share, Precision, Recall, F1, AUC, Champion string // the champion's F1
+	Wide                                                    string // of the bar of rows, 0 to 100
+	change                                                         // of F1
+}
+
+// mistake is a class that is taken for another.
+type mistake struct{ Is, Taken, Rows, Share string }
+
 type confusionRow struct {
-	Class string
-	Cells []cell
+	Number int // of the class, from 1
+	Class  string
+	Cells  []cell
 }
 
 type cell struct {
 	Count, Share string
-	Heat         int // 0 to 4
+	Heat         int    // 0 to 4
+	Right        bool   // of many classes: on the diagonal
+	Brief        string // of many classes: the share in whole percent, nothing of none
 }
 
 type sliceTable struct {
@@ -207,6 +230,8 @@ func evaluated(e Evaluation, brief bool, charts *int) evaluation {
 	}
 	v.Charts = evaluationCharts(fresh, champion)
 	v.Confusions = confusions(fresh, champion)
+	v.Classes, v.ClassesRest = classes(fresh, champion)
+	v.Mistakes = mistakes(fresh)
 	v.Slices = sliceTables(fresh, champion)
 	if !brief {
 		v.Importance, v.ImportanceRest = importance(e.Notes.Importance)
@@ -256,9 +281,9 @@ func value(ms []operators.Metric, name string) float64 {
 // Better says in which direction a metric is better: 1 up, -1 down, 0 where it is neither.
 func Better(name string) float64 {
 	switch name {
-	case "auc", "average_precision", "accuracy", "precision", "recall", "f1", "r2":
+	case "auc", "auc_weighted", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1", "r2":
 		return 1
-	case "log_loss", "brier", "rmse", "mae":
+	case "log_loss", "brier", "rmse", "mae", "unknown":
 		return -1
 	}
 	return 0
@@ -280,35 +305,139 @@ func difference(name string, v, old float64) change {
 }
 
 func confusions(fresh operators.ModelResult, champion *operators.ModelResult) (out []confusion) {
-	add := func(title string, m [][]int64) {
-		if len(m) == 0 {
-			return
+	add := func(title string, m operators.ModelResult) {
+		if len(m.Confusion) > 0 {
+			out = append(out, heat(title, m))
 		}
-		c := confusion{Title: title}
-		for i := range m {
-			name := fmt.Sprintf("class %d", i)
-			if len(m) == 2 {
-				name = [...]string{"negative", "positive"}[i]
-			}
-			c.Classes = append(c.Classes, name)
-		}
-		for i, row := range m {
-			var all int64
-			for _, n := range row {
-				all += n
-			}
-			r := confusionRow{Class: c.Classes[i]}
-			for _, n := range row {
-				s := float64(n) / math.Max(1, float64(all))
-				r.Cells = append(r.Cells, cell{Count(n), percent(s), int(math.Round(4 * s))})
-			}
-			c.Rows = append(c.Rows, r)
-		}
-		out = append(out, c)
 	}
-	add("new model", fresh.Confusion)
+	add("new model", fresh)
 	if champion != nil {
-		add("champion", champion.Confusion)
+		add("champion", *champion)
+	}
+	return out
+}
+
+// heat is a confusion: of many classes those with the most rows, in the order of the model.
+func heat(title string, m operators.ModelResult) confusion {
+	c := confusion{Title: title, Many: m.Classes != nil}
+	shown := frequent(m.Classes, heatMax)
+	if m.Classes == nil {
+		for i := range m.Confusion {
+			shown = append(shown, i)
+		}
+	}
+	if rest := len(m.Confusion) - len(shown); rest > 0 {
+		c.Rest = fmt.Sprintf("The %d classes with the most rows, in the order of the model, and %d more not shown.", len(shown), rest)
+	}
+	for _, i := range shown {
+		name := fmt.Sprintf("class %d", i)
+		switch {
+		case c.Many:
+			name = Visible(m.Classes[i].Name)
+		case len(m.Confusion) == 2:
+			name = [...]string{"negative", "positive"}[i]
+		}
+		c.Classes = append(c.Classes, name)
+	}
+	for k, i := range shown {
+		var all int64
+		for _, n := range m.Confusion[i] {
+			all += n
+		}
+		r := confusionRow{Number: k + 1, Class: c.Classes[k]}
+		for _, j := range shown {
+			n := m.Confusion[i][j]
+			s := float64(n) / math.Max(1, float64(all))
+			v := cell{Count: Count(n), Share: percent(s), Heat: int(math.Round(4 * s))}
+			if c.Many {
+				v.Heat, v.Right = min(4, int(math.Ceil(4*math.Sqrt(s)))), i == j // few of many is what one looks for
+				if v.Brief = strconv.Itoa(int(math.Round(100 * s))); v.Brief == "0" && n > 0 {
+					v.Brief = "<1"
+				} else if n == 0 && i != j {
+					v.Brief = ""
+				}
+			}
+			r.Cells = append(r.Cells, v)
+		}
+		c.Rows = append(c.Rows, r)
+	}
+	return c
+}
+
+// frequent are the places of the classes with the most rows, in the order of the model.
+func frequent(all []operators.ClassResult, most int) []int {
+	at := make([]int, len(all))
+	for i := range at {
+		at[i] = i
+	}
+	slices.SortStableFunc(at, func(a, b int) int { return cmp.Compare(all[b].Rows, all[a].Rows) })
+	at = at[:min(len(at), most)]
+	slices.Sort(at)
+	return at
+}
+
+// classes has a line a class.
+func classes(fresh operators.ModelResult, champion *operators.ModelResult) (out []classRow, rest string) {
+	var top, hidden int64
+	for _, c := range fresh.Classes {
+		top = max(top, c.Rows)
+		hidden += c.Rows
+	}
+	old := map[string]float64{}
+	if champion != nil {
+		for _, c := range champion.Classes {
+			old[c.Name] = c.F1
+		}
+	}
+	shown := frequent(fresh.Classes, classesMax)
+	for _, i := range shown {
+		c := fresh.Classes[i]
+		hidden -= c.Rows
+		r := classRow{Name: Visible(c.Name), Rows: Count(c.Rows), Share: percent(float64(c.Rows) / math.Max(1, float64(fresh.Rows))),
+			Precision: number(c.Precision), Recall: number(c.Recall), F1: number(c.F1), AUC: number(c.AUC),
+			Wide: coordinate(float64(100*c.Rows) / math.Max(1, float64(top)))}
+		if c.Unknown {
+			r.Name += " (not learnt)"
+		}
+		if champion != nil {
+			was, ok := old[c.Name]
+			if !ok {
+				was = math.NaN()
+			}
+			r.Champion, r.change = number(was), difference("f1", c.F1, was)
+		}
+		out = append(out, r)
+	}
+	if n := len(fresh.Classes) - len(shown); n > 0 {
+		rest = fmt.Sprintf("and %d more classes with %s", n, Plural(hidden, "row"))
+		if n == 1 {
+			rest = "and 1 more class with " + Plural(hidden, "row")
+		}
+	}
+	return out, rest
+}
+
+// mistakes are the classes that are taken for another most often.
+func mistakes(m operators.ModelResult) (out []mistake) {
+	if len(m.Classes) < 3 || m.Confusion == nil {
+		return nil // of two classes the confusion says it all
+	}
+	type pair struct {
+		is, taken int
+		n         int64
+	}
+	var all []pair
+	for i, row := range m.Confusion {
+		for j, n := range row {
+			if i != j && n > 0 {
+				all = append(all, pair{i, j, n})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b pair) int { return cmp.Compare(b.n, a.n) })
+	for _, p := range all[:min(len(all), mistakesMax)] {
+		share := float64(p.n) / math.Max(1, float64(m.Classes[p.is].Rows))
+		out = append(out, mistake{Visible(m.Classes[p.is].Name), Visible(m.Classes[p.taken].Name), Count(p.n), percent(share)})
 	}
 	return out
 }

@@ -102,6 +102,7 @@ func hostilePage() Page {
 	nan, inf := math.NaN(), math.Inf(1)
 	m := operators.ModelResult{Name: "", Metrics: []operators.Metric{{Name: hostile, Value: nan}, {Name: "auc", Value: inf}, {Name: "f1", Value: -inf}},
 		Confusion: [][]int64{{0, 0, 0}, {0, 1, 0}, {math.MaxInt64, 0, 0}},
+		Classes:   []operators.ClassResult{{Name: hostile, Rows: 1, Unknown: true, F1: nan, AUC: inf}, {Name: ""}, {Name: hostile + "2", Precision: nan}},
 		Slices: []operators.Slice{{Column: hostile, Value: hostile, Rows: 0, Metrics: []operators.Metric{{Name: hostile, Value: nan}}},
 			{Column: hostile, Value: "", Rows: 3}},
 		Curves: []operators.Curve{{Name: "roc"}, {Name: "precision_recall", X: []float64{nan}, Y: []float64{inf}}, {Name: "calibration", X: []float64{0.5}, Y: []float64{0.5}},
@@ -115,7 +116,64 @@ func hostilePage() Page {
 		Gates: []Gate{{Line: hostile, Reason: hostile}}}
 }
 
-var all = map[string]func() Page{"binary": binaryPage, "regression": regressionPage, "hostile": hostilePage, "empty": func() Page { return Page{} }}
+// manyPage is a model of many classes beside a champion that has not learnt the last of them.
+func manyPage(n int) Page {
+	result := func(name string, good float64) operators.ModelResult {
+		m := operators.ModelResult{Name: name, Confusion: make([][]int64, n)}
+		right, all := 0.0, 0.0
+		for i := range n {
+			m.Confusion[i] = make([]int64, n)
+			rows := 5000 / float64(i*37%n+1)
+			for j := range n {
+				share := good
+				if i != j {
+					share = (1 - good) * math.Pow(2, -float64((j-i+n)%n))
+				}
+				m.Confusion[i][j] = int64(rows * share)
+				all += float64(m.Confusion[i][j])
+			}
+			right += float64(m.Confusion[i][i])
+		}
+		for i := range n {
+			c := operators.ClassResult{Name: fmt.Sprintf("kind_%02d", i+1), AUC: 0.5 + good/2, Unknown: name != "" && i == n-1}
+			taken := int64(0)
+			for j := range n {
+				c.Rows, taken = c.Rows+m.Confusion[i][j], taken+m.Confusion[j][i]
+			}
+			c.Recall, c.Precision = float64(m.Confusion[i][i])/float64(c.Rows), float64(m.Confusion[i][i])/float64(max(1, taken))
+			c.F1 = 2 * c.Recall * c.Precision / (c.Recall + c.Precision)
+			m.Classes = append(m.Classes, c)
+		}
+		m.Rows = int64(all)
+		for i, v := range []float64{right / all, 0.61, 0.7 * good, 0.8 * good, 0.9, 0.88, 0} {
+			m.Metrics = append(m.Metrics, operators.Metric{Name: []string{"accuracy", "log_loss", "macro_f1", "balanced_accuracy", "auc", "auc_weighted", "unknown"}[i], Value: v})
+		}
+		return m
+	}
+	fresh := result("", 0.75)
+	return Page{Pipeline: "kinds", Run: "r1", Engine: "0.1.0", Passed: true, Evals: []Evaluation{{Step: "report", Model: "model", Rows: fresh.Rows, Champion: "models://kinds@champion",
+		Result: operators.Result{Models: []operators.ModelResult{fresh, result("champion", 0.7)}}}}}
+}
+
+// TestManyClasses holds that what is not shown is told.
+func TestManyClasses(t *testing.T) {
+	few, many := string(render(t, manyPage(7))), string(render(t, manyPage(100)))
+	for _, want := range []string{"kind_07", "Most frequent mistakes", "taken for kind_01", "Confusion, champion"} {
+		if !strings.Contains(few, want) || !strings.Contains(many, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, want := range []string{"The 20 classes with the most rows, in the order of the model, and 80 more not shown.", "and 70 more classes with "} {
+		if strings.Contains(few, want) || !strings.Contains(many, want) {
+			t.Errorf("%q", want)
+		}
+	}
+	if len(many) > 120<<10 {
+		t.Errorf("%d bytes", len(many))
+	}
+}
+
+var all = map[string]func() Page{"multiclass": func() Page { return manyPage(7) }, "hundred": func() Page { return manyPage(100) }, "binary": binaryPage, "regression": regressionPage, "hostile": hostilePage, "empty": func() Page { return Page{} }}
 
 func render(t *testing.T, p Page) []byte {
 	t.Helper()
