@@ -135,6 +135,13 @@ func (a *app) showMetrics(path string) error {
 			Model   string              `json:"model"`
 			Rows    int64               `json:"rows"`
 			Metrics map[string]*float64 `json:"metrics"`
+			Classes []struct {
+				Class     string   `json:"class"`
+				Rows      int64    `json:"rows"`
+				Precision *float64 `json:"precision"`
+				Recall    *float64 `json:"recall"`
+				F1        *float64 `json:"f1"`
+			} `json:"classes"`
 		} `json:"evaluations"`
 	}
 	if err == nil {
@@ -158,19 +165,31 @@ func (a *app) showMetrics(path string) error {
 		for _, k := range slices.Sorted(maps.Keys(models[0].Metrics)) {
 			fmt.Fprintf(t, "  %s", k)
 			for _, v := range models {
-				x := math.NaN()
-				if p := v.Metrics[k]; p != nil {
-					x = *p
-				}
-				fmt.Fprintf(t, "\t%s", metric(x))
+				fmt.Fprintf(t, "\t%s", metric(value(v.Metrics[k])))
 			}
 			fmt.Fprintln(t)
 		}
 		if err := t.Flush(); err != nil {
 			return err
 		}
+		results := make([]operators.ModelResult, len(models))
+		for i, v := range models {
+			results[i].Name = v.Model
+			for _, c := range v.Classes {
+				results[i].Classes = append(results[i].Classes, operators.ClassResult{Name: c.Class, Rows: c.Rows, Precision: value(c.Precision), Recall: value(c.Recall), F1: value(c.F1)})
+			}
+		}
+		classesTable(a.out, results)
 	}
 	return nil
+}
+
+// value is a number of a file, where null is none.
+func value(p *float64) float64 {
+	if p == nil {
+		return math.NaN()
+	}
+	return *p
 }
 
 // showGates prints the verdicts that a run's journal holds.

@@ -234,8 +234,49 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 		fmt.Fprintln(t)
 	}
 	_ = t.Flush() // as in outcome
+	classesTable(w, models)
 	if e.ChampionMissing != "" {
 		fmt.Fprintf(w, "  champion %s: %s\n", e.Champion, e.ChampionMissing)
+	}
+}
+
+const (
+	classesShown  = 10
+	classNameWide = 28
+)
+
+// classesTable prints a line a class of many, those with the most rows: the report has more of them, and metrics.json all.
+func classesTable(w io.Writer, models []operators.ModelResult) {
+	all := models[0].Classes
+	if len(all) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprint(t, "\n  class\trows\tprecision\trecall\tf1")
+	for _, m := range models[1:] {
+		fmt.Fprintf(t, "\t%s f1", m.Name)
+	}
+	fmt.Fprintln(t)
+	shown := report.Frequent(all, classesShown)
+	for _, i := range shown {
+		c := all[i]
+		name := []rune(report.Visible(c.Name))
+		if len(name) > classNameWide {
+			name = append(name[:classNameWide-1], '…')
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s", string(name), count(c.Rows), metric(c.Precision), metric(c.Recall), metric(c.F1))
+		for _, m := range models[1:] {
+			f1 := math.NaN() // of a champion that was not scored
+			if j := slices.IndexFunc(m.Classes, func(o operators.ClassResult) bool { return o.Name == c.Name }); j >= 0 {
+				f1 = m.Classes[j].F1
+			}
+			fmt.Fprintf(t, "\t%s", metric(f1))
+		}
+		fmt.Fprintln(t)
+	}
+	_ = t.Flush() // as in outcome
+	if n := len(all) - len(shown); n > 0 {
+		fmt.Fprintf(w, "  and %s more, with fewer rows: metrics.json has them\n", count(int64(n)))
 	}
 }
 

@@ -320,7 +320,7 @@ func confusions(fresh operators.ModelResult, champion *operators.ModelResult) (o
 // heat is a confusion: of many classes those with the most rows, in the order of the model.
 func heat(title string, m operators.ModelResult) confusion {
 	c := confusion{Title: title, Many: m.Classes != nil}
-	shown := frequent(m.Classes, heatMax)
+	shown := Frequent(m.Classes, heatMax)
 	if m.Classes == nil {
 		for i := range m.Confusion {
 			shown = append(shown, i)
@@ -364,8 +364,8 @@ func heat(title string, m operators.ModelResult) confusion {
 	return c
 }
 
-// frequent are the places of the classes with the most rows, in the order of the model.
-func frequent(all []operators.ClassResult, most int) []int {
+// Frequent are the places of the classes with the most rows, in the order of the model.
+func Frequent(all []operators.ClassResult, most int) []int {
 	at := make([]int, len(all))
 	for i := range at {
 		at[i] = i
@@ -389,7 +389,7 @@ func classes(fresh operators.ModelResult, champion *operators.ModelResult) (out 
 			old[c.Name] = c.F1
 		}
 	}
-	shown := frequent(fresh.Classes, classesMax)
+	shown := Frequent(fresh.Classes, classesMax)
 	for _, i := range shown {
 		c := fresh.Classes[i]
 		hidden -= c.Rows
