@@ -147,7 +147,7 @@ func call(s string) (f string, args []string, ok bool) {
 }
 
 // lowerIsBetter are the metrics whose worst slice is the greatest.
-var lowerIsBetter = map[string]bool{"log_loss": true, "brier": true, "rmse": true, "mae": true}
+var lowerIsBetter = map[string]bool{"log_loss": true, "brier": true, "rmse": true, "mae": true, "unknown": true}
 
 func sliceMetric(m operators.ModelResult, f string, args []string) (worst float64, ok bool) {
 	for _, s := range m.Slices {

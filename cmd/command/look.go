@@ -138,6 +138,7 @@ func (a *app) showMetrics(path string) error {
 			Classes []struct {
 				Class     string   `json:"class"`
 				Rows      int64    `json:"rows"`
+				Unknown   bool     `json:"unknown"`
 				Precision *float64 `json:"precision"`
 				Recall    *float64 `json:"recall"`
 				F1        *float64 `json:"f1"`
@@ -176,7 +177,7 @@ func (a *app) showMetrics(path string) error {
 		for i, v := range models {
 			results[i].Name = v.Model
 			for _, c := range v.Classes {
-				results[i].Classes = append(results[i].Classes, operators.ClassResult{Name: c.Class, Rows: c.Rows, Precision: value(c.Precision), Recall: value(c.Recall), F1: value(c.F1)})
+				results[i].Classes = append(results[i].Classes, operators.ClassResult{Name: c.Class, Rows: c.Rows, Unknown: c.Unknown, Precision: value(c.Precision), Recall: value(c.Recall), F1: value(c.F1)})
 			}
 		}
 		classesTable(a.out, results)

@@ -150,7 +150,7 @@ start from; read it before you trust what it learns.`,
 	c.Flags().StringVar(&label, "label", "", "the column to learn")
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write; it must not be there yet (default: print)")
 	c.Flags().StringVar(&d.Name, "name", "", "name of the DAG and the model (default: from the label)")
-	c.Flags().StringVar(&d.Task, "task", "", "binary or regression (default: as the label looks)")
+	c.Flags().StringVar(&d.Task, "task", "", "binary, multiclass or regression (default: as the label looks)")
 	c.Flags().StringVar(&d.Positive, "positive", "", "of a label: the value to tell from all others")
 	c.Flags().IntVar(&a.cores, "cores", 0, "cores to use; 0: all")
 	return c

@@ -35,7 +35,10 @@ func drafted(t *testing.T, data string, args ...string) string {
 	if code, _, errs := headrace("check", file); code != 0 || errs != "" {
 		t.Fatalf("check: exit %d\n%s\n%s", code, errs, text)
 	}
-	run := []string{"run", file, "-q", "--set", "trees=10", "--workspace", filepath.Join(dir, "ws")}
+	run := []string{"run", file, "-q", "--workspace", filepath.Join(dir, "ws")}
+	if strings.Contains(string(text), "trees:") {
+		run = append(run, "--set", "trees=10")
+	}
 	if strings.Contains(data, "3m") {
 		run = append(run, "--sample", "2%")
 	}
@@ -73,6 +76,10 @@ func TestNew(t *testing.T) {
 		{"$DATA/taxis/taxis.parquet", []string{"--label", "fare"},
 			[]string{"by: time, column: pickup", "- dropoff", "later than pickup", "columns: [pickup_zone, dropoff_zone]"}, nil},
 		{"$DATA/covtype15k/covtype.parquet", []string{"--label", "Cover_Type", "--positive", "2"}, []string{`cover_type_is_2: "Cover_Type == 2"`, "- Soil_Type15"}, nil},
+		{"$EXAMPLES/covertype/covertype.parquet", []string{"--label", "cover"},
+			[]string{"kind: multiclass", "one of 7", "feature.scale: {columns: [elevation,", "train.logistic:", "evaluate.multiclass:", "accuracy > 0.48"}, []string{"clean.fill", "trees"}},
+		{"$DATA/covtype15k/covtype.parquet", []string{"--label", "Cover_Type"}, []string{"kind: multiclass", "clean.fill", "--task regression"}, nil},
+		{"$DATA/diamonds/diamonds.parquet", []string{"--label", "cut"}, []string{"kind: multiclass", `color_g: "(color ?? \"\") == \"G\""`, "slices: [color]"}, nil},
 		{"$DATA/covtype15k/covtype.parquet", []string{"--label", "Cover_Type", "--task", "regression"}, []string{"kind: regression"}, nil},
 		{"$DATA/airports.csv", []string{"--label", "latitude"}, []string{"csv:", "- iata", "- name", "columns: [city]"}, nil},
 		{"$DATA/airports.csv", []string{"--label", "state", "--positive", "AK"}, []string{`state == \"AK\"`, "Look at average_precision"}, nil},
@@ -186,13 +193,14 @@ func TestNewMistakes(t *testing.T) {
 	}{
 		{[]string{path}, []string{"--label COLUMN is missing"}},
 		{[]string{path, "--label", "wrd"}, []string{`no column "wrd"`, `did you mean "word"`}},
-		{[]string{path, "--label", "grade"}, []string{"5 values", "many classes", "--positive 1", "--task regression"}},
-		{[]string{path, "--label", "word"}, []string{"4 values (w0, w1, w2, w3)", "--positive w0"}},
+		{[]string{path, "--label", "grade", "--task", "binary"}, []string{"5 values", "told from the others", "--positive 1", "--task regression"}},
+		{[]string{path, "--label", "word", "--task", "binary"}, []string{"4 values (w0, w1, w2, w3)", "--positive w0"}},
 		{[]string{path, "--label", "word", "--positive", "w9"}, []string{`never "w9"`, "w3"}},
 		{[]string{path, "--label", "word", "--task", "regression"}, []string{"learns a number"}},
 		{[]string{path, "--label", "day"}, []string{"is date", "a label is"}},
 		{[]string{path, "--label", "same"}, []string{"1 distinct values"}},
-		{[]string{path, "--label", "x", "--task", "multiclass"}, []string{"binary and regression"}},
+		{[]string{path, "--label", "x", "--task", "ranking"}, []string{"binary, multiclass and regression"}},
+		{[]string{path, "--label", "word", "--task", "multiclass", "--positive", "w0"}, []string{"multiclass has no positive value"}},
 		{[]string{path, "--label", "x", "--task", "regression", "--positive", "1"}, []string{"no positive value"}},
 		{[]string{alone, "--label", "y"}, []string{"no column to learn from"}},
 	} {
@@ -204,6 +212,12 @@ func TestNewMistakes(t *testing.T) {
 			if !strings.Contains(errs, w) {
 				t.Errorf("%q: no %q in %s", c.args, w, errs)
 			}
+		}
+	}
+	// few whole numbers and few texts are classes
+	for _, label := range []string{"grade", "word"} {
+		if text := drafted(t, path, "--label", label); !strings.Contains(text, "kind: multiclass") {
+			t.Error(text)
 		}
 	}
 	// 1 and 2: the greater counts as 1; the others run

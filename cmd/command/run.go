@@ -243,6 +243,7 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 const (
 	classesShown  = 10
 	classNameWide = 28
+	unknownShown  = 2
 )
 
 // classesTable prints a line a class of many, those with the most rows: the report has more of them, and metrics.json all.
@@ -260,11 +261,7 @@ func classesTable(w io.Writer, models []operators.ModelResult) {
 	shown := report.Frequent(all, classesShown)
 	for _, i := range shown {
 		c := all[i]
-		name := []rune(report.Visible(c.Name))
-		if len(name) > classNameWide {
-			name = append(name[:classNameWide-1], '…')
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s", string(name), count(c.Rows), metric(c.Precision), metric(c.Recall), metric(c.F1))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s", className(c), count(c.Rows), metric(c.Precision), metric(c.Recall), metric(c.F1))
 		for _, m := range models[1:] {
 			f1 := math.NaN() // of a champion that was not scored
 			if j := slices.IndexFunc(m.Classes, func(o operators.ClassResult) bool { return o.Name == c.Name }); j >= 0 {
@@ -278,6 +275,28 @@ func classesTable(w io.Writer, models []operators.ModelResult) {
 	if n := len(all) - len(shown); n > 0 {
 		fmt.Fprintf(w, "  and %s more, with fewer rows: metrics.json has them\n", count(int64(n)))
 	}
+	var unknown []string
+	for _, c := range all {
+		if c.Unknown && c.Rows > 0 {
+			unknown = append(unknown, className(c))
+		}
+	}
+	if n := len(unknown); n > 0 {
+		some := strings.Join(unknown[:min(n, unknownShown)], ", ")
+		if n > unknownShown {
+			some += fmt.Sprintf(" and %d more", n-unknownShown)
+		}
+		fmt.Fprintf(w, "  in no train row: %s\n", some)
+	}
+}
+
+// className is a class as a line has room for it.
+func className(c operators.ClassResult) string {
+	name := []rune(report.Visible(c.Name))
+	if len(name) > classNameWide {
+		name = append(name[:classNameWide-1], '…')
+	}
+	return string(name)
 }
 
 // signed is a difference of metrics.

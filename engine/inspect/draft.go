@@ -15,13 +15,16 @@ import (
 type Draft struct {
 	Path     string // of the data, as the file is to spell it; "" for the path that was read
 	Name     string // of the DAG and of its model; "" for one made of the label
-	Task     string // binary or regression; "" to see by the label
+	Task     string // binary, multiclass or regression; "" to see by the label
 	Positive string // the label's value to be told from all others; "" to see by the label
 }
 
 // nativeMax is up to how many values text is given to the trees as it is. They sort the values by the label themselves, and of many rare
 // ones learn the rows by heart; beyond, target encoding with folds is safer.
 const nativeMax = 64
+
+// labelClassesMax is how many classes a label has at most: text of more is no name of a kind.
+const labelClassesMax = 1000
 
 // sliceMax is how many values a column has at most whose values the report tells apart.
 const sliceMax = 12
@@ -41,7 +44,10 @@ type drafter struct {
 	derived  [][2]string
 	drops    []drop
 	encoded  []string
-	time     *Column // the split's
+	numbers  []string // multiclass: features that are numbers
+	missing  []string // multiclass: of those, what may have none
+	flags    []string // multiclass: bools that may be null
+	time     *Column  // the split's
 	slice    string
 }
 
@@ -145,10 +151,14 @@ func (x *drafter) task() error {
 		return no("", "has %d distinct values: there is nothing to learn", y.Distinct)
 	case !t.Numeric() && !t.Text() && t.Kind != batch.Bool:
 		return no("a label is a bool, a number or text", "is %s", t)
-	case x.d.Task != "" && x.d.Task != "binary" && x.d.Task != "regression":
-		return badArgument("", "--task %s: this version learns binary and regression", x.d.Task)
-	case x.d.Task == "regression" && x.d.Positive != "":
-		return badArgument("", "a regression has no positive value")
+	case x.d.Task != "" && x.d.Task != "binary" && x.d.Task != "multiclass" && x.d.Task != "regression":
+		return badArgument("", "--task %s: this version learns binary, multiclass and regression", x.d.Task)
+	case x.d.Task != "" && x.d.Task != "binary" && x.d.Positive != "":
+		return badArgument("", "a task of kind %s has no positive value", x.d.Task)
+	case x.d.Task == "multiclass" && !t.Integer() && !t.Text() && t.Kind != batch.Bool:
+		return no("clean.cast makes whole numbers of it; or --task regression", "is %s: a class is text, a whole number or a bool", t)
+	case x.d.Task == "multiclass" && y.Distinct > labelClassesMax:
+		return no("", "has %s values: too many to be classes", thousands(y.Distinct))
 	case x.d.Task == "regression" && !t.Numeric():
 		return no("", "is %s: a regression learns a number", t)
 	}
@@ -159,8 +169,8 @@ func (x *drafter) task() error {
 			return no(diag.DidYouMean(x.d.Positive, "values", values), "is never %q", x.d.Positive)
 		}
 		x.kind, x.positive = "binary", x.d.Positive
-	case x.d.Task == "regression":
-		x.kind = "regression"
+	case x.d.Task == "regression", x.d.Task == "multiclass":
+		x.kind = x.d.Task
 	case t.Kind == batch.Bool, y.Distinct == 2 && t.Numeric() && y.Min.Text == "0" && y.Max.Text == "1":
 		x.kind = "binary"
 	case y.Distinct == 2 && values != nil:
@@ -168,9 +178,12 @@ func (x *drafter) task() error {
 		if t.Numeric() {
 			x.positive = y.Max.Text
 		}
-	case x.d.Task == "binary", t.Text(), y.fewWhole():
-		return no(x.classHelp(values), "is %s with %s: that is a task of many classes, and this version learns two classes or a number",
-			t, x.listed(values))
+	case x.d.Task == "binary":
+		return no(x.classHelp(values), "is %s with %s: which is to be told from the others?", t, x.listed(values))
+	case (t.Text() || t.Integer() && y.fewWhole()) && y.Distinct <= labelClassesMax && 2*y.Distinct <= in.values(y):
+		x.kind = "multiclass"
+	case t.Text(), y.fewWhole():
+		return no(x.classHelp(values), "is %s with %s in %s rows: those are no classes", t, x.listed(values), thousands(in.values(y)))
 	default:
 		x.kind = "regression"
 	}
@@ -264,7 +277,9 @@ func (x *drafter) binary() {
 func (x *drafter) columns() (features int) {
 	in := x.in
 	x.time = x.splitTime()
-	var ids, leaks, empty, constant, alien, times drop
+	var ids, leaks, empty, constant, alien, times, kinds, texts drop
+	kinds.why = "columns above that are true or false stand for their values"
+	texts.why = fmt.Sprintf("text of more than %d values, which a linear model cannot use as it is", sliceMax)
 	ids.why = "identifiers: a model would learn them by heart, and tomorrow's rows have others"
 	leaks.why = fmt.Sprintf("association with the label above %g: most likely they are known only once it is. Keep one if you know better", LeakStrength)
 	empty.why, constant.why = "no value at all", "one value only"
@@ -293,6 +308,8 @@ func (x *drafter) columns() (features int) {
 			put(&ids, c, fmt.Sprintf("%s%s values in %s rows", map[bool]string{true: "about "}[c.DistinctEstimated], thousands(c.Distinct), thousands(in.values(c))))
 		case c.Leak:
 			put(&leaks, c, fmt.Sprintf("%s %.3f", c.Association.Measure, c.Association.Value))
+		case x.kind == "multiclass":
+			features += x.linear(c, &kinds, &texts)
 		default:
 			features++
 			if t.Text() && c.Distinct > nativeMax {
@@ -303,12 +320,49 @@ func (x *drafter) columns() (features int) {
 			}
 		}
 	}
-	for _, d := range []drop{ids, leaks, times, empty, constant, alien} {
+	for _, d := range []drop{ids, leaks, times, empty, constant, alien, kinds, texts} {
 		if len(d.names) > 0 {
 			x.drops = append(x.drops, d)
 		}
 	}
 	return features
+}
+
+// linear makes a linear model's features of a column, and says how many: text of few values becomes a column of true and false for each,
+// other text goes, and numbers and bools are noted.
+func (x *drafter) linear(c *Column, kinds, texts *drop) int {
+	name, t := x.at(c.Name), c.field.Type
+	switch {
+	case !t.Text():
+		if t.Kind == batch.Bool {
+			if c.field.Nullable {
+				x.flags = append(x.flags, name)
+			}
+			return 1
+		}
+		x.numbers = append(x.numbers, name)
+		if c.field.Nullable || c.NaNs > 0 {
+			x.missing = append(x.missing, name)
+		}
+		return 1
+	case c.Distinct > sliceMax || c.TopSampled || int64(len(c.Top)) < c.Distinct:
+		texts.names, texts.notes = append(texts.names, name), append(texts.notes, thousands(c.Distinct)+" values")
+		return 0
+	}
+	if x.slice == "" && c.Distinct > 1 {
+		x.slice = c.Name
+	}
+	value := ref(name)
+	if c.field.Nullable {
+		value = "(" + value + " ?? \"\")"
+	}
+	for i, v := range c.Top {
+		if c.Distinct > 2 || c.Nulls > 0 || i > 0 { // of two values the second says both
+			x.derived = append(x.derived, [2]string{x.free(Identifier(name + "_" + v.raw)), value + " == " + strconv.Quote(v.raw)})
+		}
+	}
+	kinds.names, kinds.notes = append(kinds.names, name), append(kinds.notes, "")
+	return 1
 }
 
 // splitTime is the moment that rows are split by: one that every row has, the earliest where there are several.
@@ -344,10 +398,17 @@ func (x *drafter) moment(c *Column) string {
 	if c.field.Type.Zone != "" {
 		at = "in_zone(" + at + ", " + strconv.Quote(c.field.Type.Zone) + ")"
 	}
-	if c.field.Type.Kind == batch.Timestamp {
-		x.derived = append(x.derived, [2]string{x.free(name + "_hour"), "hour(" + at + ")"})
+	derive := func(name, what string) {
+		x.derived = append(x.derived, [2]string{name, what + "(" + at + ")"})
+		x.numbers = append(x.numbers, name)
+		if c.field.Nullable && x.time != c {
+			x.missing = append(x.missing, name)
+		}
 	}
-	x.derived = append(x.derived, [2]string{x.free(name + "_weekday"), "weekday(" + at + ")"})
+	if c.field.Type.Kind == batch.Timestamp {
+		derive(x.free(name+"_hour"), "hour")
+	}
+	derive(x.free(name+"_weekday"), "weekday")
 	return ""
 }
 
@@ -397,11 +458,19 @@ func comment(s string) string { return strings.Join(strings.Fields(clip(s)), " "
 
 func (x *drafter) head() {
 	what := "a number"
-	if x.kind == "binary" {
+	switch x.kind {
+	case "binary":
 		what = "yes or no"
+	case "multiclass":
+		what = "one of " + thousands(x.y.Distinct)
 	}
 	x.p("# Written by headrace new: a place to start from. Read the comments, then headrace check, headrace run.\n")
 	x.p("version: 1\nname: %s\ndoc: %s\n\n", x.d.Name, strconv.Quote(fmt.Sprintf("Learns %s (%s) of %s.", x.label, what, base(x.in.Path))))
+	if x.kind == "multiclass" {
+		x.p("params:                        # headrace run FILE --set l2=10\n  path: {type: path, default: %s}\n  l2:   {type: float, default: 1, min: 1e-6}\n\n",
+			strconv.Quote(x.d.Path))
+		return
+	}
 	x.p("params:                        # headrace run FILE --set trees=100\n  path:  {type: path, default: %s}\n  trees: {type: int, default: 200, min: 1, max: 5000}\n\n",
 		strconv.Quote(x.d.Path))
 }
@@ -424,6 +493,12 @@ func (x *drafter) source() {
 	x.p("\ntask:\n  kind: %s\n  label: %s\n", x.kind, scalar(x.label))
 	if x.positive != "" {
 		x.p("  positive: %s          # the value that counts as 1\n", scalar(x.positive))
+	}
+	if x.kind == "multiclass" {
+		x.p("  # %s; categories: […] in a contract gives them another order\n", comment(x.listed(x.known())))
+		if x.y.field.Type.Numeric() {
+			x.p("  # if they are amounts and not names of things: headrace new … --task regression\n")
+		}
 	}
 	if x.kind == "binary" && x.rate > 0 {
 		x.p("  # %s of the rows are %s%s\n", percent(int64(math.Round(x.rate*1e6)), 1e6), comment(x.one), imbalance(x.rate))
@@ -487,6 +562,10 @@ func (x *drafter) steps() {
 		}
 	}
 	from := "prepared"
+	if x.kind == "multiclass" {
+		x.softmax()
+		return
+	}
 	if len(x.encoded) > 0 {
 		from = "features"
 		x.p("\n  features:                    # learnt from the train rows, applied to all parts and when serving\n    from: prepared\n    do:\n")
@@ -501,6 +580,51 @@ func (x *drafter) steps() {
 	x.p("\n  model:                       # trees take text of few values, nulls and any scale as they are\n    from: %s\n    train.gbdt:\n", from)
 	x.p("      trees: \"${{ params.trees }}\"\n      leaves: 31\n      learning_rate: 0.1\n")
 	x.p("      early_stop: {part: valid, metric: %s, rounds: 20}\n", metric)
+	x.report()
+}
+
+// softmax is a softmax regression of what the file has.
+func (x *drafter) softmax() {
+	from := "prepared"
+	if len(x.numbers)+len(x.flags) > 0 {
+		from = "features"
+		x.p("\n  features:                    # learnt from the train rows, applied to all parts and when serving\n    from: prepared\n    do:\n")
+	}
+	if len(x.missing) > 0 {
+		x.p("      - clean.fill: {columns: %s, method: median}\n", wrapped(x.missing))
+	}
+	if len(x.flags) > 0 {
+		x.p("      - clean.fill: {columns: %s, method: most_frequent}\n", wrapped(x.flags))
+	}
+	if len(x.numbers) > 0 {
+		x.p("      - feature.scale: {columns: %s, method: standard}\n", wrapped(x.numbers))
+	}
+	x.p("\n  model:                       # a linear model of each class\n    from: %s\n    train.logistic: {l2: \"${{ params.l2 }}\"}\n", from)
+	x.report()
+}
+
+// wrapped is a list of columns on lines that a screen has room for.
+func wrapped(names []string) string {
+	var b strings.Builder
+	line := 40
+	for i, n := range names {
+		n = scalar(n)
+		switch {
+		case i == 0:
+			b.WriteByte('[')
+		case line+len(n) > 100:
+			b.WriteString(",\n          ")
+			line = 10
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString(n)
+		line += len(n) + 2
+	}
+	return b.String() + "]"
+}
+
+func (x *drafter) report() {
 	slices := ""
 	if x.slice != "" {
 		slices = "slices: " + scalars([]string{x.slice}) + ", "
@@ -512,10 +636,22 @@ func (x *drafter) steps() {
 func (x *drafter) judge() {
 	x.p("\ngates:                         # all lines must hold, or nothing is published (exit 3)\n  from: report\n")
 	x.p("  first_run: pass              # decides the lines that name the champion, while there is none\n  require:\n")
-	if x.kind == "regression" {
+	switch x.kind {
+	case "multiclass":
+		most := 0.0
+		if len(x.y.Top) > 0 {
+			total := x.in.values(x.y)
+			if x.y.TopSampled {
+				total = x.in.SampleRows
+			}
+			most = float64(x.y.Top[0].Rows) / float64(max(total, 1))
+		}
+		x.p("    - \"accuracy > %.2f\"       # better than always saying the most frequent class: raise it to what you need\n", math.Floor(100*most)/100)
+		x.p("    - \"log_loss <= champion.log_loss * 1.02\"\n")
+	case "regression":
 		x.p("    - \"r2 > 0\"                 # better than always saying the mean: raise it to what you need\n")
 		x.p("    - \"rmse <= champion.rmse * 1.02\"\n")
-	} else {
+	default:
 		x.p("    - \"auc > 0.5\"              # better than a coin: raise it to what you need\n")
 		x.p("    - \"auc >= champion.auc - 0.002\"\n")
 	}

@@ -22,11 +22,12 @@ var multiclassMetrics = []string{"accuracy", "log_loss", "macro_f1", "balanced_a
 func init() {
 	operators.Register(operators.Spec{
 		Name: "evaluate.multiclass", Version: 1, New: func() operators.Op { return &Multiclass{} },
-		Doc: "Measures a model that tells many classes apart: accuracy, log_loss, macro_f1 (the mean over the classes), balanced_accuracy (the mean " +
-			"of their recalls), auc (the mean of each class's against all others, equal probabilities counted as one step) and auc_weighted (that mean by " +
-			"the classes' rows); unknown is the number of rows whose class the model has not learnt: their probability is 0, which log_loss clips to 2^-52. " +
-			"All but that are weighted by task.weight. A class without a row, or without another, has no auc. Precision, recall, F1 and AUC of each class and " +
-			"the confusion of up to 200 are in metrics.json and the report. Classes of the champion are compared by name.",
+		Doc: "Measures a model that tells many classes apart: accuracy, log_loss, macro_f1, balanced_accuracy, auc, auc_weighted and unknown. macro_f1 is " +
+			"the mean over the classes, balanced_accuracy that of their recalls, auc that of each class's against all others, equal probabilities counted as " +
+			"one step, and auc_weighted that mean by the classes' rows; a class without a row, or without another, has no auc. unknown is the number of rows " +
+			"whose class the model has not learnt: their probability is 0, which log_loss clips to 2^-52. All but that are weighted by task.weight. " +
+			"Precision, recall, F1 and AUC of each class, and the confusion of up to 200, are in metrics.json and the report. Classes of the " +
+			"champion are compared by name.",
 		Example: []operators.Example{{
 			Doc:     "three rows of four are predicted rightly; a dog is of no class that the model knows",
 			Options: "{part: test}",
