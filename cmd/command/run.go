@@ -242,7 +242,7 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 
 const (
 	classesShown  = 10
-	classNameWide = 28
+	classNameWide = 24
 	unknownShown  = 2
 )
 

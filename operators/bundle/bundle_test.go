@@ -73,7 +73,10 @@ func draft(t testing.TB) Draft {
 	add(one(&program.Impute{Values: []program.Value{{Kind: batch.Float64, F: 0.25}}}, []program.Named{{Name: "code", Type: f64}}, program.Named{Name: "full", Type: f64}), "features[1]")
 	add(one(&program.Linear{W: []float64{0.5, 0.25}, Link: program.Sigmoid}, []program.Named{{Name: "scaled", Type: f64}, {Name: "full", Type: f64}}, program.Named{Name: "p", Type: f64}), "model")
 	add(one(&program.Threshold{At: 0.5}, []program.Named{{Name: "p", Type: f64}}, program.Named{Name: "yes", Type: batch.T(batch.Bool)}), "model")
-	for _, o := range []program.Named{{Name: "p", Type: f64}, {Name: "yes", Type: batch.T(batch.Bool)}, {Name: "text", Type: str}, {Name: "c4", Type: f64}} {
+	vec := batch.T(batch.Vector)
+	add(one(&program.Softmax{Members: []string{"p_ant", "p_bee"}}, []program.Named{{Name: "p", Type: f64}, {Name: "full", Type: f64}}, program.Named{Name: "kinds", Type: vec}), "model")
+	add(one(&program.Choice{Values: []program.Value{{Kind: batch.String, S: "ant"}, {Kind: batch.String, S: "bee"}}}, []program.Named{{Name: "kinds", Type: vec}}, program.Named{Name: "kind", Type: str}), "model")
+	for _, o := range []program.Named{{Name: "p", Type: f64}, {Name: "yes", Type: batch.T(batch.Bool)}, {Name: "text", Type: str}, {Name: "c4", Type: f64}, {Name: "kinds", Type: vec}, {Name: "kind", Type: str}} {
 		g.Output(o.Name, at[o.Name])
 		d.Outputs = append(d.Outputs, operators.Field{Name: o.Name, Type: o.Type, Nullable: true})
 	}
@@ -100,6 +103,19 @@ func mapFS(m map[string][]byte) fstest.MapFS {
 		f[name] = &fstest.MapFile{Data: data}
 	}
 	return f
+}
+
+// A manifest says what the members of a wide column are, and is held to it.
+func TestMembers(t *testing.T) {
+	m := files(t, draft(t))
+	b, err := Load(mapFS(m))
+	if err != nil || fmt.Sprint(b.Manifest.Outputs[4].Members) != "[p_ant p_bee]" || b.Manifest.Outputs[0].Members != nil {
+		t.Fatalf("%v, outputs %+v", err, b.Manifest.Outputs)
+	}
+	m["manifest.json"] = bytes.Replace(m["manifest.json"], []byte(`"p_ant"`), []byte(`"p_cat"`), 1)
+	if _, err := Load(mapFS(m)); err == nil || !strings.Contains(err.Error(), "kinds has the members p_ant, p_bee, they were p_cat, p_bee") {
+		t.Errorf("error %v", err)
+	}
 }
 
 func TestMakeIsDeterministic(t *testing.T) {
@@ -261,7 +277,7 @@ func TestManifestLies(t *testing.T) {
 		"an input's type":       {func(m *Manifest, _ map[string][]byte) { m.Golden.In[0][1] = text("x") }, `"x" is no int32`},
 		"an input too great":    {func(m *Manifest, _ map[string][]byte) { m.Golden.In[0][1] = text("4294967296") }, "is no int32"},
 		"a short row":           {func(m *Manifest, _ map[string][]byte) { m.Golden.In[0] = m.Golden.In[0][1:] }, "row 0 has 9 values for 10 columns"},
-		"a short prediction":    {func(m *Manifest, _ map[string][]byte) { m.Golden.Out[1] = m.Golden.Out[1][1:] }, "row 1: 3 values for 4 columns"},
+		"a short prediction":    {func(m *Manifest, _ map[string][]byte) { m.Golden.Out[1] = m.Golden.Out[1][1:] }, "row 1: 5 values for 6 columns"},
 		"fewer predictions":     {func(m *Manifest, _ map[string][]byte) { m.Golden.Out = m.Golden.Out[1:] }, "4 rows in, 3 out"},
 		"a column's type":       {func(m *Manifest, _ map[string][]byte) { m.Inputs[0].Type = "int64" }, `column "c0" is not the graph's`},
 		"a type spelled oddly":  {func(m *Manifest, _ map[string][]byte) { m.Inputs[9].Type = "decimal(9,2)" }, "not the graph's"},
