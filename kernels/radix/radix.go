@@ -4,7 +4,10 @@
 // the first, as Sort is stable.
 package radix
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 const (
 	digit   = 8 // bits
@@ -28,14 +31,7 @@ func Sort(keys []uint64, rows []uint32, tmpK []uint64, tmpR []uint32) {
 	if sorted {
 		return
 	}
-	var shifts [digits]uint
-	passes := 0
-	for differ != 0 { // a digit begins at the lowest bit that is left
-		s := uint(bits.TrailingZeros64(differ))
-		shifts[passes] = s
-		passes++
-		differ = differ >> s >> digit << digit << s
-	}
+	shifts, passes := plan(differ)
 	var counts [digits][buckets]uint32
 	count(&counts, keys, shifts[:passes])
 	k, r, tk, tr := keys, rows, tmpK, tmpR
@@ -47,6 +43,41 @@ func Sort(keys []uint64, rows []uint32, tmpK []uint64, tmpR []uint32) {
 		copy(keys, k)
 		copy(rows, r)
 	}
+}
+
+// SortKeys is Sort of keys alone. tmp has at least len(keys) elements; what it holds afterwards is open.
+func SortKeys(keys, tmp []uint64) {
+	tmp = tmp[:len(keys)]
+	if len(keys) < fewRows {
+		slices.Sort(keys)
+		return
+	}
+	differ, sorted := survey(keys)
+	if sorted {
+		return
+	}
+	shifts, passes := plan(differ)
+	var counts [digits][buckets]uint32
+	count(&counts, keys, shifts[:passes])
+	k, tk := keys, tmp
+	for p, s := range shifts[:passes] {
+		scatterKeys(&counts[p], k, tk, s)
+		k, tk = tk, k
+	}
+	if passes%2 != 0 {
+		copy(keys, k)
+	}
+}
+
+// plan gives where the digits begin that cover the bits in which keys differ.
+func plan(differ uint64) (shifts [digits]uint, passes int) {
+	for differ != 0 { // a digit begins at the lowest bit that is left
+		s := uint(bits.TrailingZeros64(differ))
+		shifts[passes] = s
+		passes++
+		differ = differ >> s >> digit << digit << s
+	}
+	return shifts, passes
 }
 
 // survey is the bits in which keys differ, and whether they are in order.
@@ -95,6 +126,20 @@ func scatter(counts *[buckets]uint32, k []uint64, r []uint32, tk []uint64, tr []
 		to := *c
 		*c++
 		tk[to], tr[to] = x, r[i]
+	}
+}
+
+// scatterKeys is scatter of keys alone.
+func scatterKeys(counts *[buckets]uint32, k, tk []uint64, s uint) {
+	var at uint32
+	for d, n := range counts {
+		counts[d] = at
+		at += n
+	}
+	for _, x := range k {
+		c := &counts[x>>(s&63)&(buckets-1)]
+		tk[*c] = x
+		*c++
 	}
 }
 

@@ -47,6 +47,10 @@ func TestSort(t *testing.T) {
 			sort.SliceStable(want, func(a, b int) bool { return keys[want[a]] < keys[want[b]] })
 			got := slices.Clone(keys)
 			Sort(got, rows, make([]uint64, n), make([]uint32, n))
+			alone := slices.Clone(keys)
+			if SortKeys(alone, make([]uint64, n)); !slices.Equal(alone, got) {
+				t.Fatalf("%s, %d keys: without rows they come in another order", name, n)
+			}
 			for i, from := range want {
 				if got[i] != keys[from] || rows[i] != uint32(from)*7 {
 					t.Fatalf("%s, %d rows: place %d has %x of row %d, want %x of row %d", name, n, i, got[i], rows[i]/7, keys[from], from)

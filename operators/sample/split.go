@@ -226,9 +226,9 @@ func (p *Split) Begin(s operators.Site) operators.Fit {
 		return fits.Known(p.hashed(s, cols))
 	}
 	return &fits.Once{
-		Start: func() operators.Acc { return &timeAcc{counts.New(cols[0].Type)} },
+		Start: func() operators.Acc { return &timeAcc{counts.NewRanks(cols[0].Type)} },
 		Finish: func(_ operators.Env, a operators.Acc) (operators.Fitted, error) {
-			c := a.(*timeAcc).Counts
+			c := a.(*timeAcc).Ranks
 			if c.Total() == 0 {
 				return operators.Fitted{}, &operators.ErrData{Err: fmt.Errorf("there are no rows to split by %q", p.Column)}
 			}
@@ -251,19 +251,18 @@ func (p *Split) Begin(s operators.Site) operators.Fit {
 
 // cuts gives the least values of valid and of test: the first before which at least the wanted share of rows lies, nil where none
 // does. The counts are of all rows, in the order of the values, so that no cut comes between equal times.
-func (p *Split) cuts(c *counts.Counts) (cuts [2]*int64) {
+func (p *Split) cuts(c *counts.Ranks) (cuts [2]*int64) {
 	before := int64(0)
-	for _, k := range c.Sorted() {
+	c.Each(func(v, n int64) {
 		for i, share := range [...]float64{p.Train, p.Train + p.Valid} {
 			last := i == 0 && p.Valid+p.Test == 0 || i == 1 && p.Test == 0 // no part lies behind
 			want := float64((share - slack) * float64(c.Total()))
 			if !last && cuts[i] == nil && float64(before) >= want {
-				v := c.Int(k)
 				cuts[i] = &v
 			}
 		}
-		before += c.N(k)
-	}
+		before += n
+	})
 	return cuts
 }
 
@@ -306,15 +305,15 @@ func (p *Split) ordered(f operators.Field, cuts [2]*int64) program.Graph {
 }
 
 // timeAcc counts the values of the time column: the cuts are exact ranks of all rows.
-type timeAcc struct{ *counts.Counts }
+type timeAcc struct{ *counts.Ranks }
 
 func (a *timeAcc) Add(c *batch.Ctx, b batch.Batch) error {
-	a.Counts.Add(c, &b.Cols[0])
+	a.Ranks.Add(c, &b.Cols[0])
 	return nil
 }
 
 func (a *timeAcc) Merge(o operators.Acc) error {
-	a.Counts.Merge(o.(*timeAcc).Counts)
+	a.Ranks.Merge(o.(*timeAcc).Ranks)
 	return nil
 }
 
