@@ -37,6 +37,7 @@ type Expr struct {
 	in    []batch.Type
 	dep   []int32 // of each node: the one input it depends on, noInput or manyInputs
 	chunk int     // rows at a time in Batch
+	pairs *pairs  // nil where the result is none
 }
 
 const (
@@ -376,6 +377,7 @@ func (e *Expr) Init(in, out []batch.Type) error {
 	if len(e.Nodes) > 256 {
 		e.chunk = 64
 	}
+	e.pairs = e.newPairs()
 	return nil
 }
 

@@ -46,27 +46,40 @@ func (e *Expr) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	st.vecs, st.regs = grow(st.vecs, root+1), grow(st.regs, root+1)
 	st.tabs, st.idx = grow(st.tabs, root+1), grow(st.idx, len(in))
 	st.mode = grow(st.mode, root+1)
-	e.plan(st, root, n, in)
-	for k, m := range st.mode {
-		if m != modeTable {
-			continue
-		}
-		if err := e.tabulate(c, st, k, in); err != nil {
+	if e.pairs != nil {
+		if done, err := e.paired(c, st, n, in, &out[0]); done || err != nil {
 			return err
 		}
-		if k == root && class(e.Nodes[root].Type) == 's' {
-			return e.coded(c, st, n, in, &out[0])
-		}
 	}
-	r := exprRun{e: e, st: st, c: c, in: in, dict: -1}
 	sink := exprSink{col: &out[0]}
-	if err := r.all(root, n, &sink); err != nil {
+	if err := e.compute(c, st, root, n, in, &sink); err != nil {
 		return err
+	}
+	if st.mode[root] == modeTable && class(e.Nodes[root].Type) == 's' {
+		return e.coded(c, st, n, in, &out[0])
 	}
 	if sink.bad != nil {
 		return e.blame(st, in, sink.bad)
 	}
 	return nil
+}
+
+// compute puts the values of node k into the sink; not those of a text that goes by the entries of a dictionary: its table has them.
+func (e *Expr) compute(c *batch.Ctx, st *exprState, k, n int, in []batch.Column, sink *exprSink) error {
+	e.plan(st, k, n, in)
+	for j, m := range st.mode {
+		if m != modeTable {
+			continue
+		}
+		if err := e.tabulate(c, st, j, in); err != nil {
+			return err
+		}
+	}
+	if st.mode[k] == modeTable && class(e.Nodes[k].Type) == 's' {
+		return nil
+	}
+	r := exprRun{e: e, st: st, c: c, in: in, dict: -1}
+	return r.all(k, n, sink)
 }
 
 func (e *Expr) release(st *exprState) {

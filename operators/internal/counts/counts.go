@@ -18,6 +18,8 @@ type Keys struct {
 	Type  batch.Type
 	words hash.TableU64
 	texts hash.Table
+	dict  *batch.Column // the dictionary that came last
+	at    []int32       // the codes of its entries, -1 where no row held one yet
 }
 
 // Takes says whether values of the type can be numbered.
@@ -34,29 +36,14 @@ func (k *Keys) Len() int {
 }
 
 // Bytes is the memory held.
-func (k *Keys) Bytes() int64 { return k.words.Bytes() + k.texts.Bytes() }
+func (k *Keys) Bytes() int64 { return k.words.Bytes() + k.texts.Bytes() + int64(4*cap(k.at)) }
 
 // Codes numbers the rows of a column of type k.Type: -1 for nulls and NaN. The codes are in c's arena.
 func (k *Keys) Codes(c *batch.Ctx, col *batch.Column) []int32 {
 	codes := c.Int32s(col.N)
 	switch {
 	case col.Dict != nil:
-		// a dictionary is walked once, and only what rows hold of it is a value
-		at := c.Int32s(col.Dict.N)
-		for i := range at {
-			at[i] = -1
-		}
-		dict := col.Codes()
-		for i := range codes {
-			codes[i] = -1
-			if !col.Null(i) {
-				d := dict[i]
-				if at[d] < 0 {
-					at[d] = k.texts.Insert(col.Dict.Text(int(d)))
-				}
-				codes[i] = at[d]
-			}
-		}
+		k.coded(codes, col)
 	case k.Type.Text():
 		k.texts.InsertAll(codes, col.Offsets, col.Values, col.Valid)
 	default:
@@ -65,6 +52,26 @@ func (k *Keys) Codes(c *batch.Ctx, col *batch.Column) []int32 {
 		k.words.InsertAll(codes, words, valid)
 	}
 	return codes
+}
+
+// coded is Codes of a column with a dictionary, which comes with many batches: an entry is numbered once, and only if a row holds it.
+func (k *Keys) coded(codes []int32, col *batch.Column) {
+	if col.Dict != k.dict {
+		k.dict, k.at = col.Dict, slices.Grow(k.at[:0], col.Dict.N)[:col.Dict.N]
+		for i := range k.at {
+			k.at[i] = -1
+		}
+	}
+	at := k.at
+	for i, d := range col.Codes() {
+		if codes[i] = -1; col.Null(i) {
+			continue
+		}
+		if at[d] < 0 {
+			at[d] = k.texts.Insert(col.Dict.Text(int(d)))
+		}
+		codes[i] = at[d]
+	}
 }
 
 const sign = 1 << 63
