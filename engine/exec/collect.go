@@ -37,7 +37,7 @@ func (x *Exec) inOrder(parts []batch.Batch, n *plan.Node, cols []string) (batch.
 		}
 		return none, nil
 	}
-	slices.SortFunc(parts, func(a, b batch.Batch) int { return batch.Compare(a.ID.At(0), b.ID.At(0)) })
+	sortParts(parts)
 	bare := slices.Clone(parts)
 	for i := range bare {
 		bare[i].Cols = nil
@@ -60,11 +60,7 @@ func (x *Exec) inOrder(parts []batch.Batch, n *plan.Node, cols []string) (batch.
 	if err != nil {
 		return all, err
 	}
-	sorted := true
-	for i := 1; i < all.N && sorted; i++ {
-		sorted = batch.Compare(all.ID.At(i-1), all.ID.At(i)) <= 0
-	}
-	if sorted {
+	if rising(&all) {
 		return all, nil
 	}
 	idx := make([]int32, all.N)
@@ -73,6 +69,36 @@ func (x *Exec) inOrder(parts []batch.Batch, n *plan.Node, cols []string) (batch.
 	}
 	slices.SortFunc(idx, func(a, b int32) int { return batch.Compare(all.ID.At(int(a)), all.ID.At(int(b))) })
 	return all.Take(nil, idx), nil
+}
+
+func sortParts(parts []batch.Batch) {
+	slices.SortFunc(parts, func(a, b batch.Batch) int { return batch.Compare(a.ID.At(0), b.ID.At(0)) })
+}
+
+// rising says whether the rows of a batch are in canonical order.
+func rising(b *batch.Batch) bool {
+	for i := 1; i < len(b.ID.Ordinals); i++ {
+		if x, y := b.ID.Ordinals[i-1], b.ID.Ordinals[i]; x > y || x == y && batch.Compare(b.ID.At(i-1), b.ID.At(i)) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// unnamed takes the identities from parts that are for one who asks for the rows in their order, and not for who they are: where no row
+// has to move, identities need not be put behind one another. The parts are sorted.
+func unnamed(parts []batch.Batch) {
+	sortParts(parts)
+	for i := range parts {
+		if !rising(&parts[i]) || i > 0 && batch.Compare(parts[i-1].ID.At(parts[i-1].N-1), parts[i].ID.At(0)) > 0 {
+			return
+		}
+	}
+	base := uint64(0)
+	for i := range parts {
+		parts[i].ID = batch.IDs{Base: base}
+		base += uint64(parts[i].N)
+	}
 }
 
 // Collect gives the rows of a node in canonical order.

@@ -167,6 +167,7 @@ func (x *Exec) pass(ctx context.Context, live []*fitting, st Stage) error {
 		default:
 			take = func(w int, c *batch.Ctx, b batch.Batch) error {
 				t, v := selected(c, b, r.Parts&batch.TrainRows, f.n.Nots), selected(c, b, r.Parts&batch.ValidRows, nil)
+				t.Part, t.Key, v.Part, v.Key = nil, nil, nil, nil // who gathers is given columns
 				if t.N > 0 {
 					f.train[w] = append(f.train[w], t.Clone())
 				}
@@ -218,12 +219,11 @@ func (f *fitting) addFolds(w int, c *batch.Ctx, b batch.Batch) error {
 	not := lastNot(f)
 	outer := f.n.Nots[:len(f.n.Nots)-1]
 	b = selected(c, b, batch.TrainRows, outer)
-	index := make([][]int32, not.Folds.K)
-	for i := range b.N {
-		k := not.Folds.Of(b.KeyAt(i))
-		index[k] = append(index[k], int32(i))
+	fold := c.Int32s(b.N)
+	for i := range fold {
+		fold[i] = int32(not.Folds.Of(b.KeyAt(i)))
 	}
-	for k, idx := range index {
+	for k, idx := range byFold(c, fold, not.Folds.K) {
 		if len(idx) == 0 {
 			continue
 		}
@@ -232,6 +232,22 @@ func (f *fitting) addFolds(w int, c *batch.Ctx, b batch.Batch) error {
 		}
 	}
 	return nil
+}
+
+// byFold lists the rows of each fold, of folds below k.
+func byFold(c *batch.Ctx, fold []int32, k int) [][]int32 {
+	counts := make([]int, k)
+	for _, f := range fold {
+		counts[f]++
+	}
+	rows, index := c.Int32s(len(fold)), make([][]int32, k)
+	for f := range index {
+		index[f], rows = rows[:0:counts[f]], rows[counts[f]:]
+	}
+	for i, f := range fold {
+		index[f] = append(index[f], int32(i))
+	}
+	return index
 }
 
 // complement turns the accumulators of single folds into those of all folds but one, and of all.
@@ -326,7 +342,9 @@ func (x *Exec) end(ctx context.Context, f *fitting, st Stage) (err error) {
 }
 
 func (x *Exec) gathered(parts [][]batch.Batch, n *plan.Node) (operators.Table, error) {
-	b, err := x.inOrder(slices.Concat(parts...), n.In[n.Out.Reads.Input], n.Out.Reads.Cols)
+	all := slices.Concat(parts...)
+	unnamed(all)
+	b, err := x.inOrder(all, n.In[n.Out.Reads.Input], n.Out.Reads.Cols)
 	return operators.Table{N: b.N, Cols: b.Cols}, err
 }
 

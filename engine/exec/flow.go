@@ -583,13 +583,11 @@ func (k *folded) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	nc := len(k.cols)
 	part, key, ord, cop := in[nc].Int64s(), in[nc+1].Int64s(), in[nc+2].Int64s(), in[nc+3].Int64s()
 	f, effect := k.n.Folds, k.n.Effect()
-	index := make([][]int32, f.K+1)
-	for i := range n {
-		a := f.K
-		if batch.Part(part[i]) == batch.Train {
-			a = f.Of(uint64(key[i]))
+	fold := c.Int32s(n)
+	for i := range fold {
+		if fold[i] = int32(f.K); batch.Part(part[i]) == batch.Train {
+			fold[i] = int32(f.Of(uint64(key[i])))
 		}
-		index[a] = append(index[a], int32(i))
 	}
 	b := batch.Batch{N: n, Cols: in[:nc]}
 	b.ID.Ordinals, b.ID.Copies, b.Part, b.Key = c.Uint64s(n), c.Uint32s(n), c.Uint8s(n), c.Uint64s(n)
@@ -597,10 +595,11 @@ func (k *folded) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 		b.ID.Ordinals[i], b.ID.Copies[i], b.Part[i], b.Key[i] = uint64(ord[i]), uint32(cop[i]), uint8(part[i]), uint64(key[i])
 	}
 	made := make([][]batch.Column, len(k.made))
-	from := make([]int32, n) // of each row, where it stands in the results put behind one another
+	from := c.Int32s(n) // of each row, where it stands in the results put behind one another
+	clear(from)
 	kept := c.Bitmap(n)
 	at := int32(0)
-	for a, idx := range index {
+	for a, idx := range byFold(c, fold, f.K+1) {
 		if len(idx) == 0 {
 			continue
 		}
