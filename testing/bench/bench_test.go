@@ -85,11 +85,17 @@ func TestSameTable(t *testing.T) {
 			t.Errorf("%q with %d keys: %v", c.got, c.keys, err)
 		}
 	}
+	const none = "k,n,x\n" // of a condition that no row meets
+	for got, same := range map[string]bool{none: true, want: false, "k,n,y\n": false, "": false} {
+		if err := sameTable(context.Background(), &Query{Keys: 1}, put(t, none), put(t, got), ""); (err == nil) != same {
+			t.Errorf("%q beside a result of no rows: %v", got, err)
+		}
+	}
 }
 
 func TestWithinBounds(t *testing.T) {
 	bounds := put(t, "a_lo,a_hi,b_lo,b_hi\n1,2,-5,-5\n")
-	for got, same := range map[string]bool{"a,b\n1.5,-5\n": true, "a,b\n2.1,-5\n": false, "a,b\n1.5,\n": false, "a\n1.5\n": false, "a,c\n1.5,-5\n": false} {
+	for got, same := range map[string]bool{"a,b\n1.5,-5\n": true, "a,b\n2.1,-5\n": false, "a,b\n1.5,\n": false, "a,b\n": false, "a\n1.5\n": false, "a,c\n1.5,-5\n": false} {
 		if err := withinBounds(context.Background(), nil, "", put(t, got), bounds); (err == nil) != same {
 			t.Errorf("%q: %v", got, err)
 		}

@@ -77,8 +77,8 @@ func readTable(path string, keys int) (table, error) {
 	if err != nil {
 		return table{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(all) < 2 || len(all[0]) < keys {
-		return table{}, fmt.Errorf("%s: %d lines are no result", path, len(all))
+	if len(all) == 0 || len(all[0]) < keys {
+		return table{}, fmt.Errorf("%s: no result", path)
 	}
 	t := table{all[0], all[1:]}
 	slices.SortStableFunc(t.rows, func(a, b []string) int { return slices.CompareFunc(a[:keys], b[:keys], cmp.Compare[string]) })
@@ -92,15 +92,18 @@ func withinBounds(_ context.Context, _ *Query, _, got, bounds string) error {
 	if err != nil {
 		return err
 	}
+	t, err := readTable(got, 0)
+	if err != nil {
+		return err
+	}
+	if len(b.rows) != 1 || len(t.rows) != 1 {
+		return fmt.Errorf("%d rows within bounds of %d, not one each", len(t.rows), len(b.rows))
+	}
 	limits := map[string]float64{}
 	for i, name := range b.names {
 		if limits[name], err = strconv.ParseFloat(b.rows[0][i], 64); err != nil {
 			return err
 		}
-	}
-	t, err := readTable(got, 0)
-	if err != nil {
-		return err
 	}
 	if 2*len(t.names) != len(b.names) {
 		return fmt.Errorf("%d columns, not %d", len(t.names), len(b.names)/2)

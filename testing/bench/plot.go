@@ -63,6 +63,7 @@ func (r *Report) Plot(path string, engines []Engine) error {
 	p.X.Tick.Marker = plot.ConstantTicks(powers(low/1.1, high*1.1))
 	p.Y.Tick.Marker = plot.ConstantTicks(labels(names))
 	p.Add(field{len(names)})
+	above := vg.Length(4)
 	for i, e := range engines[1:] {
 		if lines[i] == nil {
 			continue // nothing of its was measured
@@ -70,7 +71,9 @@ func (r *Report) Plot(path string, engines []Engine) error {
 		s := series{lines[i], colors[i%len(colors)]}
 		p.Add(s)
 		p.Legend.Add(e.Name, s)
+		above += 12
 	}
+	p.Title.Padding, p.Legend.YOffs = max(8, above-18), above // beside the title, not on the plot
 	return save(p, 18*vg.Centimeter, vg.Length(3.4+0.85*float64(len(names)))*vg.Centimeter, path)
 }
 
@@ -105,13 +108,13 @@ func (r *Report) decorate(p *plot.Plot, first string) {
 	style(&p.X.Tick.Label, 9, false)
 	style(&p.Y.Tick.Label, 9, false)
 	style(&p.Legend.TextStyle, 9, false)
-	p.Title.Padding, p.X.Label.Padding = 8, 6
+	p.X.Label.Padding = 6
 	p.X.LineStyle.Width, p.Y.LineStyle.Width = 0, 0
 	p.X.Tick.LineStyle.Width, p.Y.Tick.LineStyle.Width = 0, 0
 	p.X.Padding, p.Y.Padding = 2, 6
 	p.Y.Tick.Label.XAlign, p.Y.Tick.Label.YAlign = text.XRight, text.YCenter
 	p.Legend.Top, p.Legend.ThumbnailWidth, p.Legend.Padding = true, 22, 2
-	p.Legend.XOffs, p.Legend.YOffs = -4, 26
+	p.Legend.XOffs = -4
 }
 
 func powers(low, high float64) (ticks []plot.Tick) {
