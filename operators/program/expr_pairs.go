@@ -2,6 +2,7 @@ package program
 
 import (
 	"math/bits"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -56,12 +57,24 @@ func (e *Expr) newPairs() *pairs {
 		if e.dep[k] < 0 {
 			return nil
 		}
-		if p.leaf[s], p.coded[s] = k, e.in[e.dep[k]].Text(); !p.coded[s] && !e.writesNumber(k) {
+		if p.leaf[s], p.coded[s] = k, e.in[e.dep[k]].Text(); p.coded[s] && !e.nullWith(k) || !p.coded[s] && !e.writesNumber(k) {
 			return nil
 		}
 	}
 	p.codes.Store(&pairCodes{})
 	return p
+}
+
+// nullWith says whether node k, which depends on one column, is null in every row where that is: entries have no null to say otherwise.
+func (e *Expr) nullWith(k int) bool {
+	switch nd := &e.Nodes[k]; nd.op {
+	case opCol:
+		return true
+	case opIsNull, opNotNull, opAnd, opOr, opSelect, opCoalesce:
+		return false
+	default: // null travels through it
+		return slices.ContainsFunc(nd.Args, e.nullWith)
+	}
 }
 
 // writesNumber says whether node k is the text of an integer.

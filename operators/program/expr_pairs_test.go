@@ -148,3 +148,18 @@ func TestPairsOfLongTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestPairsNeedNulls: a text that is there although its column is null, as in `a + ("none" ?? b)`, is none of an entry.
+func TestPairsNeedNulls(t *testing.T) {
+	s := batch.T(batch.String)
+	for op, want := range map[string]bool{"coalesce": false, "concat": true} {
+		e := &Expr{Nodes: []ExprNode{{Op: "col", Type: s}, {Op: "text", Type: s, S: "none"}, {Op: "col", Type: s, I: 1},
+			{Op: op, Type: s, Args: []int{1, 2}}, {Op: "concat", Type: s, Args: []int{0, 3}}}}
+		if err := e.Init([]batch.Type{s, s}, []batch.Type{s}); err != nil {
+			t.Fatal(err)
+		}
+		if (e.pairs != nil) != want {
+			t.Errorf("%s: pairs are seen: %v", op, e.pairs != nil)
+		}
+	}
+}
