@@ -6,12 +6,12 @@ import (
 	"slices"
 
 	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // What a draw is for, so that no two purposes share their numbers.
 const (
-	drawBins uint32 = iota
-	drawTree
+	drawTree uint32 = iota + 1 // 0 is trees.MakeColumns's
 	drawRow
 	drawColumn
 )
@@ -26,11 +26,11 @@ const (
 func Fit(env Env, train Data, valid *Data, o Options) (*Model, error) {
 	var m *Model
 	var err error
-	lead(env.Parallel, func(t *team) { m, err = fitOn(t, env, train, valid, o) })
+	trees.Lead(env.Parallel, func(t *trees.Team) { m, err = fitOn(t, env, train, valid, o) })
 	return m, err
 }
 
-func fitOn(t *team, env Env, train Data, valid *Data, o Options) (*Model, error) {
+func fitOn(t *trees.Team, env Env, train Data, valid *Data, o Options) (*Model, error) {
 	b, err := newBooster(t, env, train, valid, o)
 	if err != nil {
 		return nil, err
@@ -43,11 +43,11 @@ func fitOn(t *team, env Env, train Data, valid *Data, o Options) (*Model, error)
 }
 
 // newBooster checks everything and bins the data.
-func newBooster(t *team, env Env, train Data, valid *Data, o Options) (*booster, error) {
+func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*booster, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("gbdt: options: %w", err)
 	}
-	if err := train.check(o, "training", true); err != nil {
+	if err := check(&train, o, "training", true); err != nil {
 		return nil, err
 	}
 	m := &Model{
@@ -56,7 +56,7 @@ func newBooster(t *team, env Env, train Data, valid *Data, o Options) (*booster,
 		Splits:    make([]int64, len(train.Features)),
 	}
 	for _, f := range train.Features {
-		m.Features = append(m.Features, Meta{f.Name, f.Levels})
+		m.Features = append(m.Features, Meta{Name: f.Name, Levels: f.Levels})
 	}
 	l := newLoss(t, &train, &o)
 	base, single := l.base()
@@ -66,10 +66,10 @@ func newBooster(t *team, env Env, train Data, valid *Data, o Options) (*booster,
 	}
 	var val *validation
 	if valid != nil {
-		if err := train.same(valid); err != nil {
+		if err := same(&train, valid); err != nil {
 			return nil, err
 		}
-		if err := valid.check(o, "validation", false); err != nil {
+		if err := check(valid, o, "validation", false); err != nil {
 			return nil, err
 		}
 		meter, err := newMeter(t, valid, &o, base)
@@ -83,25 +83,25 @@ func newBooster(t *team, env Env, train Data, valid *Data, o Options) (*booster,
 	if single || len(train.Features) == 0 {
 		return b, nil
 	}
-	cols := makeColumns(t, &train, o)
+	cols := trees.MakeColumns(t, &train, o.Bins, o.Seed)
 	if val != nil {
-		val.bytes = makeBinned(t, cols, valid, nil)
+		val.bytes = trees.Bin(t, cols, valid, nil)
 	}
 	b.grower = newGrower(t, &o, cols, train.N)
-	b.grower.bytes = makeBinned(t, cols, &train, b.grower.groups)
+	b.grower.bytes = trees.Bin(t, cols, &train, layIn(b.grower.groups, train.N))
 	return b, nil
 }
 
 // validation is the rows that early stopping looks at.
 type validation struct {
 	meter *meter
-	bytes binned
+	bytes trees.Binned
 	best  float64
 	at    int // trees at the best
 }
 
 type booster struct {
-	team   *team
+	team   *trees.Team
 	env    Env
 	o      *Options
 	m      *Model
@@ -120,7 +120,7 @@ func (b *booster) run() error {
 	train := b.loss.d
 	all := make([]int32, 0, train.N)
 	for i := 0; i < train.N; i++ {
-		if train.weight(i) != 0 {
+		if train.WeightOf(i) != 0 {
 			all = append(all, int32(i))
 		}
 	}
@@ -205,14 +205,14 @@ func (b *booster) tree() int {
 	b.loss.add(pieces, values)
 	if len(b.rest) > 0 || b.val != nil {
 		table := g.leafTable(t)
-		b.team.blocks(len(b.rest), func(_, begin, end int) {
+		b.team.Blocks(len(b.rest), func(_, begin, end int) {
 			for _, r := range b.rest[begin:end] {
 				b.loss.score[r] += values[table.find(g.bytes, int(r))]
 			}
 		})
 		if b.val != nil {
 			score := b.val.meter.score
-			b.team.blocks(len(score), func(_, begin, end int) {
+			b.team.Blocks(len(score), func(_, begin, end int) {
 				for r := begin; r < end; r++ {
 					score[r] += values[table.find(b.val.bytes, r)]
 				}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -26,7 +27,8 @@ func TestGolden(t *testing.T) {
 			d = weighted(d, 1, (*rand.Rand).Float64)
 		}
 		o := options(kind, func(o *Options) { o.RowSample, o.ColumnSample, o.EarlyRounds, o.L2, o.L1 = 0.8, 0.8, 5, 0.3, 0.1 })
-		got := fmt.Sprintf("%x", sha256.Sum256(fmt.Appendf(nil, "%#v", *fit(t, d, &v, o))))[:16]
+		text := strings.ReplaceAll(fmt.Sprintf("%#v", *fit(t, d, &v, o)), "trees.", "gbdt.") // the package of a type is no part of it
+		got := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:16]
 		if got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}

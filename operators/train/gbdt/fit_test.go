@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/headrace/headrace/kernels/cpu"
+	"github.com/headrace/headrace/operators/internal/trees"
 	"github.com/headrace/headrace/testing/bench/gen"
 )
 
@@ -489,7 +490,7 @@ func TestHistogramInvariants(t *testing.T) {
 		}
 		d := synth(1, 150_000, kind)
 		var seen atomic.Int32
-		lead(workers(3, 1), func(team *team) {
+		trees.Lead(workers(3, 1), func(team *trees.Team) {
 			b, err := newBooster(team, Env{}, d, nil, options(kind))
 			if err != nil {
 				t.Fatal(err)
@@ -532,15 +533,15 @@ func TestNothingToLearn(t *testing.T) {
 		o    Options
 		base float64
 	}{
-		"all one class":    {Data{x, []float64{1, 1, 1, 1}, nil, 4}, options(Binary), 34.5},
-		"no positive":      {Data{x, []float64{0, 0, 0, 0}, nil, 4}, options(Binary), -34.5},
-		"one label":        {Data{x, []float64{.1, .1, .1, .1}, nil, 4}, options(Regression), .1},
-		"no features":      {Data{nil, []float64{1, 2, 3, 6}, nil, 4}, options(Regression), 3},
-		"weighted base":    {Data{nil, []float64{1, 2, 3, 6}, []float64{1, 0, 0, 3}, 4}, options(Regression), 4.75},
-		"one row":          {Data{[]Feature{{Values: []float64{1}}}, []float64{5}, nil, 1}, options(Regression), 5},
-		"all missing":      {Data{[]Feature{{Values: []float64{nan, nan}}}, []float64{1, 3}, nil, 2}, options(Regression, func(o *Options) { o.MinRows = 1 }), 2},
-		"all codes absent": {Data{[]Feature{{Codes: []int32{-1, -1}, Levels: 2}}, []float64{1, 3}, nil, 2}, options(Regression, func(o *Options) { o.MinRows = 1 }), 2},
-		"no penalty":       {Data{x, []float64{1, 2, 3, 6}, nil, 4}, options(Regression, func(o *Options) { o.L2 = 0 }), 3},
+		"all one class":    {Data{Features: x, Label: []float64{1, 1, 1, 1}, N: 4}, options(Binary), 34.5},
+		"no positive":      {Data{Features: x, Label: []float64{0, 0, 0, 0}, N: 4}, options(Binary), -34.5},
+		"one label":        {Data{Features: x, Label: []float64{.1, .1, .1, .1}, N: 4}, options(Regression), .1},
+		"no features":      {Data{Label: []float64{1, 2, 3, 6}, N: 4}, options(Regression), 3},
+		"weighted base":    {Data{Label: []float64{1, 2, 3, 6}, Weight: []float64{1, 0, 0, 3}, N: 4}, options(Regression), 4.75},
+		"one row":          {Data{Features: []Feature{{Values: []float64{1}}}, Label: []float64{5}, N: 1}, options(Regression), 5},
+		"all missing":      {Data{Features: []Feature{{Values: []float64{nan, nan}}}, Label: []float64{1, 3}, N: 2}, options(Regression, func(o *Options) { o.MinRows = 1 }), 2},
+		"all codes absent": {Data{Features: []Feature{{Codes: []int32{-1, -1}, Levels: 2}}, Label: []float64{1, 3}, N: 2}, options(Regression, func(o *Options) { o.MinRows = 1 }), 2},
+		"no penalty":       {Data{Features: x, Label: []float64{1, 2, 3, 6}, N: 4}, options(Regression, func(o *Options) { o.L2 = 0 }), 3},
 	}
 	for name, c := range cases {
 		m, err := Fit(Env{}, c.d, nil, c.o)
@@ -583,7 +584,7 @@ func TestFitsExactlyWhatTreesCan(t *testing.T) {
 
 func TestRefuses(t *testing.T) {
 	ok := func() Data {
-		return Data{[]Feature{{Name: "x", Values: []float64{1, 2}}, {Name: "c", Codes: []int32{0, -1}, Levels: 1}}, []float64{0, 1}, []float64{1, 1}, 2}
+		return Data{Features: []Feature{{Name: "x", Values: []float64{1, 2}}, {Name: "c", Codes: []int32{0, -1}, Levels: 1}}, Label: []float64{0, 1}, Weight: []float64{1, 1}, N: 2}
 	}
 	cases := map[string]func(d *Data, o *Options){
 		"3 labels for 2 rows":         func(d *Data, o *Options) { d.Label = []float64{0, 1, 1} },

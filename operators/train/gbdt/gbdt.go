@@ -22,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // Objective is what the trees minimise.
@@ -54,42 +56,11 @@ const (
 	MAE     = "mae"      // of the probability for binary
 )
 
-// Feature is one column; exactly one of Values, Read and Codes is set. Fit reads
-// and never writes it.
-type Feature struct {
-	Name string
-	// Values is a numeric column; NaN is missing, infinities are ordinary.
-	Values []float64
-	// Read is a numeric column that is kept in another form: it writes the
-	// values of the rows from a given one on to dst. Workers call it at the same
-	// time.
-	Read func(dst []float64, from int)
-	// Codes is a categorical column: 0 <= code < Levels; below 0 is missing, as
-	// is Levels or above in validation data (a level that was not known).
-	Codes  []int32
-	Levels int
-}
+// Feature is one column.
+type Feature = trees.Feature
 
-func (f *Feature) numeric() bool { return f.Values != nil || f.Read != nil }
-
-// numbers are the values of rows begin to end, in buffer where they are not in
-// memory as they are.
-func (f *Feature) numbers(buffer []float64, begin, end int) []float64 {
-	if f.Read == nil {
-		return f.Values[begin:end]
-	}
-	f.Read(buffer[:end-begin], begin)
-	return buffer[:end-begin]
-}
-
-// Data is a table of N rows. Weight nil means 1 for every row; a row of weight
-// 0 takes no part at all.
-type Data struct {
-	Features []Feature
-	Label    []float64
-	Weight   []float64
-	N        int
-}
+// Data is a table.
+type Data = trees.Data
 
 // Options of Fit. Start from Defaults; a zero Options is not valid.
 type Options struct {
@@ -197,7 +168,7 @@ type Env struct {
 
 // check says what is wrong with the table. Training data may not have codes
 // beyond the levels; validation data may.
-func (d *Data) check(o Options, what string, training bool) error {
+func check(d *Data, o Options, what string, training bool) error {
 	bad := func(format string, args ...any) error {
 		return fmt.Errorf("gbdt: %s data: %w", what, fmt.Errorf(format, args...))
 	}
@@ -212,7 +183,7 @@ func (d *Data) check(o Options, what string, training bool) error {
 	}
 	for _, f := range d.Features {
 		switch {
-		case f.numeric() && f.Codes != nil, f.Values != nil && f.Read != nil:
+		case f.Numeric() && f.Codes != nil, f.Values != nil && f.Read != nil:
 			return bad("feature %q has both values and codes, or values twice", f.Name)
 		case f.Codes != nil || f.Levels != 0:
 			if f.Levels < 1 {
@@ -234,7 +205,7 @@ func (d *Data) check(o Options, what string, training bool) error {
 	}
 	positive := false
 	for i, y := range d.Label {
-		w := d.weight(i)
+		w := d.WeightOf(i)
 		// The bounds keep squares and sums of what follows finite.
 		if !(w >= 0 && w <= 1e100) {
 			return bad("weight %v in row %d, want 0 to 1e100", w, i)
@@ -256,15 +227,8 @@ func (d *Data) check(o Options, what string, training bool) error {
 	return nil
 }
 
-func (d *Data) weight(i int) float64 {
-	if d.Weight == nil {
-		return 1
-	}
-	return d.Weight[i]
-}
-
 // same says how the columns of valid differ from those of train.
-func (d *Data) same(valid *Data) error {
+func same(d, valid *Data) error {
 	if len(valid.Features) != len(d.Features) {
 		return fmt.Errorf("gbdt: validation data: %d features, training has %d", len(valid.Features), len(d.Features))
 	}

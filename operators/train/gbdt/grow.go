@@ -4,14 +4,15 @@ import (
 	"sync"
 
 	"github.com/headrace/headrace/kernels/tree"
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // grower grows one tree after another on the same binned table.
 type grower struct {
 	builder
-	team  *team
+	team  *trees.Team
 	o     *Options
-	bytes binned
+	bytes trees.Binned
 
 	ids   [2][]int32 // rows of the nodes of even and of odd depth: those of a node's children come from its own
 	sides []uint64   // a bit a row of a large node
@@ -22,11 +23,11 @@ type grower struct {
 	watch func(n *node)
 }
 
-func newGrower(t *team, o *Options, cols []column, rows int) *grower {
+func newGrower(t *trees.Team, o *Options, cols []trees.Column, rows int) *grower {
 	g := &grower{team: t, o: o}
 	g.cols, g.off, g.use = cols, make([]int, len(cols)+1), make([]bool, len(cols))
 	for i := range cols {
-		g.off[i+1] = g.off[i] + (cols[i].slots()+7)&^7
+		g.off[i+1] = g.off[i] + (cols[i].Slots()+7)&^7
 	}
 	g.groups = makeGroups(len(cols))
 	for i := range g.ids {
@@ -34,7 +35,7 @@ func newGrower(t *team, o *Options, cols []column, rows int) *grower {
 	}
 	g.grad = make([]uint64, rows)
 	g.sides = make([]uint64, (rows+63)/64)
-	g.lefts = make([]int, blockCount(rows))
+	g.lefts = make([]int, trees.BlockCount(rows))
 	for i := range g.found {
 		g.found[i] = make([]split, len(cols))
 	}
@@ -134,7 +135,7 @@ func (g *grower) grow(rows []int32) *grown {
 		switch last := len(t.leaves)+1 == g.o.Leaves; {
 		case n.kids != nil:
 			t.commit(n)
-		case last || g.large(n) || g.team.alone():
+		case last || g.large(n) || g.team.Alone():
 			g.expand(n, !last)
 		default:
 			g.together(t)
@@ -160,7 +161,7 @@ func (g *grower) drop(n *node) {
 func (g *grower) together(t *grown) {
 	var mu sync.Mutex
 	changed := sync.NewCond(&mu)
-	g.team.each(int(g.team.came.Load()), func(w, _ int) {
+	g.team.Each(g.team.Came(), func(w, _ int) {
 		l := g.local(w)
 		mu.Lock()
 		defer mu.Unlock()
@@ -202,7 +203,7 @@ func (g *grower) large(n *node) bool {
 func (g *grower) root(n *node) {
 	n.hist = g.free.get(&g.builder)
 	merge := g.shared(g.team, n.hist, n.rows)
-	g.team.each(len(g.cols), func(_, f int) { merge(f) })
+	g.team.Each(len(g.cols), func(_, f int) { merge(f) })
 	for f, u := range g.use { // any column in use has all rows
 		if u {
 			for b := g.off[f]; b < g.off[f+1]; b++ {
@@ -215,7 +216,7 @@ func (g *grower) root(n *node) {
 		return
 	}
 	f := newFinder(g.o, &g.packed, n.total)
-	g.team.each(len(g.cols), func(_, c int) {
+	g.team.Each(len(g.cols), func(_, c int) {
 		g.found[0][c] = split{}
 		if g.use[c] {
 			f := f
@@ -325,7 +326,7 @@ func (g *grower) expand(n *node, search bool) {
 	merge := g.shared(g.team, small.hist, small.rows)
 	large.hist = parent
 	fs, fl := newFinder(g.o, &g.packed, small.total), newFinder(g.o, &g.packed, large.total)
-	g.team.each(len(g.cols), func(_, c int) {
+	g.team.Each(len(g.cols), func(_, c int) {
 		merge(c)
 		fs, fl := fs, fl
 		g.both(&fs, &fl, small, large, c, func(s, l split) { g.found[0][c], g.found[1][c] = s, l })
@@ -338,18 +339,18 @@ func (g *grower) expand(n *node, search bool) {
 func (g *grower) part(n *node) {
 	set := g.setOf(&n.best)
 	col := g.bytes[n.best.feature]
-	g.team.blocks(len(n.rows), func(b, begin, end int) {
+	g.team.Blocks(len(n.rows), func(b, begin, end int) {
 		g.lefts[b] = tree.Sides(g.sides[begin/64:(end+63)/64], n.rows[begin:end], col, &set)
 	})
 	total := 0
-	blocks := blockCount(len(n.rows))
+	blocks := trees.BlockCount(len(n.rows))
 	for b, left := range g.lefts[:blocks] {
 		g.lefts[b] = total
 		total += left
 	}
 	n.kids = g.parted(n, total)
 	l, r := n.kids[0].rows, n.kids[1].rows
-	g.team.blocks(len(n.rows), func(b, begin, end int) {
+	g.team.Blocks(len(n.rows), func(b, begin, end int) {
 		from, to := g.lefts[b], total
 		if b+1 < blocks {
 			to = g.lefts[b+1]
@@ -361,8 +362,8 @@ func (g *grower) part(n *node) {
 // setOf is the bins that go left.
 func (g *grower) setOf(s *split) (set tree.Set) {
 	c := &g.cols[s.feature]
-	for b := range c.slots() {
-		if s.goesLeft(b, c.bins) {
+	for b := range c.Slots() {
+		if s.goesLeft(b, c.Bins) {
 			set[b/64] |= 1 << (b % 64)
 		}
 	}
@@ -387,7 +388,7 @@ func (g *grower) leafTable(t *grown) *leafTable {
 }
 
 // find is the leaf that row r of b reaches.
-func (l *leafTable) find(b binned, r int) int {
+func (l *leafTable) find(b trees.Binned, r int) int {
 	if len(l.feature) == 0 {
 		return 0
 	}
@@ -412,16 +413,16 @@ func (g *grower) tree(t *grown, values []float64) Tree {
 		s := &t.splits[i]
 		c := &g.cols[s.feature]
 		out.Feature[i], out.Gain[i] = int32(s.feature), s.gain
-		out.MissingLeft[i] = s.goesLeft(c.bins, c.bins)
+		out.MissingLeft[i] = s.goesLeft(c.Bins, c.Bins)
 		out.Cat[i] = -1
 		if !s.cat {
-			out.Threshold[i] = c.upper(s.at)
+			out.Threshold[i] = c.Upper(s.at)
 			continue
 		}
 		out.Cat[i] = int32(len(out.Bits))
-		words := make([]uint64, (c.levels+63)/64)
-		for level, b := range c.code {
-			if s.goesLeft(int(b), c.bins) {
+		words := make([]uint64, (c.Levels+63)/64)
+		for level, b := range c.Code {
+			if s.goesLeft(int(b), c.Bins) {
 				words[level/64] |= 1 << (level % 64)
 			}
 		}

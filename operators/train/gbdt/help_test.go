@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // workers is a Parallel of n goroutines that take the tasks in the order that
@@ -38,8 +40,8 @@ func workers(n int, seed uint64) func(int, func(int)) {
 }
 
 // single is a team of one.
-func single() (t *team) {
-	lead(nil, func(s *team) { t = s })
+func single() (t *trees.Team) {
+	trees.Lead(nil, func(s *trees.Team) { t = s })
 	return t
 }
 

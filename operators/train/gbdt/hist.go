@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/headrace/headrace/kernels/tree"
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // sums are of gradients, of hessians, and how many rows. All integers, so that adding and taking away are exact in any order.
@@ -120,12 +121,12 @@ type local struct {
 // builder adds rows to histograms.
 type builder struct {
 	groups []group
-	cols   []column
+	cols   []trees.Column
 	off    []int    // where a column's bins begin in a histogram, multiples of 8; one more than columns
 	use    []bool   // columns that the tree may split on
 	grad   []uint64 // gradients of all rows, see packed and loss.pack
 	packed packed
-	locals [workersMax]*local
+	locals [trees.WorkersMax]*local
 	builds uint64
 	free   pool
 }
@@ -208,7 +209,7 @@ func (b *builder) used(first, width int) bool {
 }
 
 // direct is the plain form that build must equal.
-func (b *builder) direct(h hist, bytes binned, rows []int32) {
+func (b *builder) direct(h hist, bytes trees.Binned, rows []int32) {
 	for f, col := range bytes {
 		if !b.use[f] {
 			continue
@@ -232,15 +233,15 @@ func (b *builder) direct(h hist, bytes binned, rows []int32) {
 
 // shared adds the rows of a large node to h with all workers: each adds its share to sums of its own, and merge, which is called for
 // columns, adds those to h.
-func (b *builder) shared(t *team, h hist, rows []int32) (merge func(f int)) {
-	if t.alone() {
+func (b *builder) shared(t *trees.Team, h hist, rows []int32) (merge func(f int)) {
+	if t.Alone() {
 		b.build(b.local(0), h, rows)
 		return func(int) {}
 	}
 	b.builds++
 	n := (len(rows) + chunkRows - 1) / chunkRows
 	// Few columns have few groups: a share is a chunk of rows in all of them, so that its words are rounded once.
-	t.each(n, func(w, i int) {
+	t.Each(n, func(w, i int) {
 		l := b.local(w)
 		if l.used != b.builds {
 			l.used = b.builds

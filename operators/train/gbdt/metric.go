@@ -6,11 +6,12 @@ import (
 	"math/bits"
 
 	"github.com/headrace/headrace/kernels/fmath"
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // meter computes one metric on the validation rows after every tree.
 type meter struct {
-	team   *team
+	team   *trees.Team
 	d      *Data
 	kind   Objective
 	metric string
@@ -29,28 +30,28 @@ type ranked struct {
 	row uint32
 }
 
-func newMeter(t *team, d *Data, o *Options, base float64) (*meter, error) {
+func newMeter(t *trees.Team, d *Data, o *Options, base float64) (*meter, error) {
 	m := &meter{team: t, d: d, kind: o.Objective, metric: o.metric(), score: make([]float64, d.N), terms: make([]float64, d.N)}
 	top := 0.0
 	for i := range m.score {
 		m.score[i] = base
-		m.terms[i] = d.weight(i)
+		m.terms[i] = d.WeightOf(i)
 		top = max(top, m.terms[i])
 	}
-	m.total = t.sum(m.terms)
+	m.total = t.Sum(m.terms)
 	if m.metric != AUC {
 		return m, nil
 	}
 	// Units of 2^-31 of the power of two above the greatest weight: up to 2^31
 	// rows sum below 2^62, and the product of two sums fits in 128 bits.
-	scale := 31 - exponent(top)
+	scale := 31 - trees.Exponent(top)
 	if d.Weight == nil {
 		scale = 0
 	}
 	m.units = make([]uint64, d.N)
 	var seen [2]bool
 	for i := range m.units {
-		m.units[i] = uint64(math.Ldexp(d.weight(i), scale))
+		m.units[i] = uint64(math.Ldexp(d.WeightOf(i), scale))
 		if m.units[i] > 0 {
 			seen[int(d.Label[i])] = true
 			m.keys = append(m.keys, ranked{row: uint32(i)})
@@ -77,12 +78,12 @@ func (m *meter) value() float64 {
 	if m.metric == AUC {
 		return m.auc()
 	}
-	m.team.blocks(m.d.N, func(_, begin, end int) {
+	m.team.Blocks(m.d.N, func(_, begin, end int) {
 		for i := begin; i < end; i++ {
 			m.terms[i] = m.term(i)
 		}
 	})
-	mean := m.team.sum(m.terms) / m.total
+	mean := m.team.Sum(m.terms) / m.total
 	if m.metric == RMSE {
 		return math.Sqrt(mean)
 	}
@@ -91,7 +92,7 @@ func (m *meter) value() float64 {
 
 // term is row i's part of the metric, times its weight.
 func (m *meter) term(i int) float64 {
-	w := m.d.weight(i)
+	w := m.d.WeightOf(i)
 	if w == 0 {
 		return 0
 	}

@@ -1,8 +1,9 @@
 package gbdt
 
 import (
-	"math"
 	"slices"
+
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // Model is a fitted ensemble: the raw score of a row is Base plus, in the order
@@ -25,35 +26,11 @@ type Model struct {
 	Curve  []float64
 }
 
-// Meta is what a model needs to know of a feature. Levels is 0 for numeric.
-type Meta struct {
-	Name   string
-	Levels int
-}
+// Meta is what a model needs to know of a feature.
+type Meta = trees.Meta
 
-// Tree is a binary tree in flat arrays. Node 0 is the root; a tree without
-// nodes is the one leaf 0. A child c >= 0 is a node, c < 0 the leaf ^c.
-//
-// A row goes left at node i if
-//
-//	numeric:     x <= Threshold[i]; NaN goes left if MissingLeft[i]
-//	categorical: bit code of the bitset is 1; a code below 0 or of Levels or
-//	             above goes left if MissingLeft[i]
-//
-// Threshold is +Inf where all that is not missing goes left.
-type Tree struct {
-	Feature     []int32
-	Threshold   []float64
-	Left, Right []int32
-	MissingLeft []bool
-	// Cat is -1 for a numeric split, else where the bitset begins in Bits: it
-	// has (Levels+63)/64 words, bit c%64 of word c/64 is level c. Levels too
-	// rare to be told apart in training have their bits set as MissingLeft.
-	Cat  []int32
-	Bits []uint64
-	Gain []float64 // what the split took off the loss, in its unit
-	Leaf []float64 // learning rate included
-}
+// Tree is one of a model's.
+type Tree = trees.Tree
 
 // Predict writes the raw scores of the rows of features, which must be those of
 // the fit in the same order, to out (one element a row). It is the reference
@@ -69,40 +46,8 @@ func (m *Model) Predict(features []Feature, out []float64) {
 	for r := range out {
 		s := m.Base
 		for t := range m.Trees {
-			s += m.Trees[t].Leaf[m.Trees[t].find(m.Features, features, r)]
+			s += m.Trees[t].Leaf[m.Trees[t].Find(m.Features, features, r)]
 		}
 		out[r] = s
 	}
-}
-
-// find is the leaf that row r reaches.
-func (t *Tree) find(meta []Meta, features []Feature, r int) int {
-	if len(t.Feature) == 0 {
-		return 0
-	}
-	n := int32(0)
-	for n >= 0 {
-		if t.goesLeft(int(n), meta, features, r) {
-			n = t.Left[n]
-		} else {
-			n = t.Right[n]
-		}
-	}
-	return int(^n)
-}
-
-func (t *Tree) goesLeft(n int, meta []Meta, features []Feature, r int) bool {
-	f := t.Feature[n]
-	if at := t.Cat[n]; at >= 0 {
-		c := int(features[f].Codes[r])
-		if c < 0 || c >= meta[f].Levels {
-			return t.MissingLeft[n]
-		}
-		return t.Bits[int(at)+c/64]>>(c%64)&1 != 0
-	}
-	x := features[f].Values[r]
-	if math.IsNaN(x) {
-		return t.MissingLeft[n]
-	}
-	return x <= t.Threshold[n]
 }

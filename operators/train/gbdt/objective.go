@@ -6,11 +6,12 @@ import (
 
 	"github.com/headrace/headrace/kernels/fmath"
 	"github.com/headrace/headrace/kernels/tree"
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // loss holds the training rows' scores and what is derived from them.
 type loss struct {
-	team  *team
+	team  *trees.Team
 	d     *Data
 	kind  Objective
 	score []float64
@@ -29,7 +30,7 @@ type loss struct {
 	smoothG, smoothH int
 }
 
-func newLoss(t *team, d *Data, o *Options) *loss {
+func newLoss(t *trees.Team, d *Data, o *Options) *loss {
 	l := &loss{team: t, d: d, kind: o.Objective, score: make([]float64, d.N)}
 	equal := true
 	for i := range d.Weight {
@@ -48,7 +49,7 @@ func newLoss(t *team, d *Data, o *Options) *loss {
 	l.even = equal && l.kind == Regression
 	l.smooth = d.Weight == nil && l.kind == Binary
 	l.smoothH = -2 // a hessian is at most a quarter
-	l.peaks = make([]uint64, 2*blockCount(d.N))
+	l.peaks = make([]uint64, 2*trees.BlockCount(d.N))
 	return l
 }
 
@@ -76,9 +77,9 @@ func (l *loss) base() (base float64, single bool) {
 	if lo < hi {
 		weight := float64(d.N)
 		if d.Weight != nil {
-			weight = l.team.sum(den)
+			weight = l.team.Sum(den)
 		}
-		mean = l.team.sum(num) / weight
+		mean = l.team.Sum(num) / weight
 	}
 	if l.kind == Binary {
 		// Certainty has infinite odds; 1e-15 is what log-loss is clipped at.
@@ -116,13 +117,13 @@ func (l *loss) pack(grad []uint64) (packed, bool) {
 	}
 	// Powers of two below 2^31 over the greatest |g| and h that there can be;
 	// one less, as rounding may carry into the next bit.
-	e := exponent(l.weight)
+	e := trees.Exponent(l.weight)
 	if l.kind == Regression {
 		peak := l.peak()
 		if peak == 0 {
 			return p, false
 		}
-		l.fineG, l.fineH = 30-exponent(peak), 30-e
+		l.fineG, l.fineH = 30-trees.Exponent(peak), 30-e
 		l.packRegression(grad)
 	} else {
 		l.fineG, l.fineH = 30-e, 32-e // h is at most a quarter of the weight
@@ -156,7 +157,7 @@ func (l *loss) packSmooth(grad []uint64, p packed) (packed, bool) {
 		shiftG, shiftH := p.g-l.smoothG, p.h-l.smoothH
 		p.gs, p.hs = math.Ldexp(1, -shiftG), math.Ldexp(1, -shiftH)
 		sg, sh := math.Ldexp(1, shiftG), math.Ldexp(1, shiftH)
-		l.team.blocks(len(grad), func(b, begin, end int) {
+		l.team.Blocks(len(grad), func(b, begin, end int) {
 			topG, topH := tree.Logistic(grad[begin:end], l.score[begin:end], l.d.Label[begin:end], sg, sh, p.Fields)
 			l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
 		})
@@ -189,10 +190,10 @@ func (l *loss) packEven(grad []uint64, p packed) (packed, bool) {
 		return p, false
 	}
 	// One bit to spare for rounding.
-	shift := p.g - 1 - exponent(peak)
+	shift := p.g - 1 - trees.Exponent(peak)
 	scale := math.Ldexp(1, shift)
 	label, w := l.d.Label, l.weight
-	l.team.blocks(len(grad), func(_, begin, end int) {
+	l.team.Blocks(len(grad), func(_, begin, end int) {
 		label := label[begin:end]
 		score := l.score[begin:end]
 		score = score[:len(label)]
@@ -200,7 +201,7 @@ func (l *loss) packEven(grad []uint64, p packed) (packed, bool) {
 		out = out[:len(label)]
 		for i, y := range label {
 			g := (score[i] - y) * w
-			out[i] = p.Word(nearest(float64(g*scale)), 0)
+			out[i] = p.Word(trees.Nearest(float64(g*scale)), 0)
 		}
 	})
 	p.gs, p.hs, p.final = math.Ldexp(1, -shift), w, true
@@ -209,9 +210,9 @@ func (l *loss) packEven(grad []uint64, p packed) (packed, bool) {
 
 // peak is the greatest |gradient| of a regression over rows of weight.
 func (l *loss) peak() float64 {
-	n := blockCount(l.d.N)
+	n := trees.BlockCount(l.d.N)
 	peaks := make([]float64, n)
-	l.team.blocks(l.d.N, func(b, begin, end int) {
+	l.team.Blocks(l.d.N, func(b, begin, end int) {
 		label, score := l.d.Label[begin:end], l.score[begin:end]
 		m := 0.0
 		for i, y := range label {
@@ -237,7 +238,7 @@ func (l *loss) peak() float64 {
 // nothing.
 func (l *loss) packRegression(grad []uint64) {
 	sg, sh := math.Ldexp(1, l.fineG), math.Ldexp(1, l.fineH)
-	l.team.blocks(l.d.N, func(b, begin, end int) {
+	l.team.Blocks(l.d.N, func(b, begin, end int) {
 		n := end - begin
 		fine, label, score := grad[begin:end], l.d.Label[begin:end][:n], l.score[begin:end][:n]
 		weight := l.d.Weight[begin:end][:n] // not nil, or the hessians would be even
@@ -248,7 +249,7 @@ func (l *loss) packRegression(grad []uint64) {
 				fine[i] = 1
 				continue
 			}
-			g, h := nearest(float64((score[i]-label[i])*w*sg)), max(nearest(float64(w*sh)), 1)
+			g, h := trees.Nearest(float64((score[i]-label[i])*w*sg)), max(trees.Nearest(float64(w*sh)), 1)
 			fine[i] = uint64(g)<<32 | uint64(h)
 			topG, topH = max(topG, g, -g), max(topH, h)
 		}
@@ -258,7 +259,7 @@ func (l *loss) packRegression(grad []uint64) {
 
 func (l *loss) packBinary(grad []uint64) {
 	sg, sh := math.Ldexp(1, l.fineG), math.Ldexp(1, l.fineH)
-	l.team.blocks(l.d.N, func(b, begin, end int) {
+	l.team.Blocks(l.d.N, func(b, begin, end int) {
 		fine, label, score := grad[begin:end], l.d.Label[begin:end], l.score[begin:end]
 		if l.d.Weight == nil {
 			topG, topH := tree.Logistic(fine, score, label, sg, sh, tree.Fine)
@@ -277,7 +278,7 @@ func (l *loss) packBinary(grad []uint64) {
 					fine[at+i] = 1 // the label may be anything
 					continue
 				}
-				g, h := nearest(float64((p-label[at+i])*w*sg)), max(nearest(float64(p*(1-p)*w*sh)), 1)
+				g, h := trees.Nearest(float64((p-label[at+i])*w*sg)), max(trees.Nearest(float64(p*(1-p)*w*sh)), 1)
 				fine[at+i] = uint64(g)<<32 | uint64(h)
 				topG, topH = max(topG, g, -g), max(topH, h)
 			}
@@ -296,8 +297,8 @@ type span struct {
 func spans(leaves []*node) []span {
 	var s []span
 	for i, n := range leaves {
-		for rows := n.rows; len(rows) > 0; rows = rows[min(len(rows), blockRows):] {
-			s = append(s, span{i, rows[:min(len(rows), blockRows)]})
+		for rows := n.rows; len(rows) > 0; rows = rows[min(len(rows), trees.BlockRows):] {
+			s = append(s, span{i, rows[:min(len(rows), trees.BlockRows)]})
 		}
 	}
 	return s
@@ -315,7 +316,7 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, o *Options) []float64
 	} else {
 		// At most 2^31 rows of 31 bits: no sum overflows.
 		part := make([][2]int64, len(pieces))
-		l.team.each(len(pieces), func(_, i int) {
+		l.team.Each(len(pieces), func(_, i int) {
 			var sg, sh int64
 			for _, r := range pieces[i].rows {
 				v := gr.grad[r]
@@ -346,7 +347,7 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, o *Options) []float64
 
 // add moves the scores of the rows of the leaves.
 func (l *loss) add(pieces []span, values []float64) {
-	l.team.each(len(pieces), func(_, i int) {
+	l.team.Each(len(pieces), func(_, i int) {
 		v := values[pieces[i].leaf]
 		for _, r := range pieces[i].rows {
 			l.score[r] += v

@@ -6,9 +6,8 @@ import (
 
 	"github.com/headrace/headrace/kernels/hash"
 	"github.com/headrace/headrace/operators"
-	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
-	distinct "github.com/headrace/headrace/operators/internal/counts"
+	"github.com/headrace/headrace/operators/internal/trees"
 	"github.com/headrace/headrace/operators/model"
 )
 
@@ -151,14 +150,14 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	if err := env.Grant(rows*int64(6*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(opt.Leaves)); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
-	v := newVocabularies(r.Features, train)
-	data, err := v.data(r, train, true)
+	v := trees.NewVocabularies(r.Features, train)
+	data, err := tableData(v, r, train, true)
 	if err != nil {
 		return out, err
 	}
 	var held *Data
 	if o.stops() {
-		d, err := v.data(r, valid, false)
+		d, err := tableData(v, r, valid, false)
 		if err != nil {
 			return out, fmt.Errorf("valid rows: %w", err)
 		}
@@ -181,7 +180,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		// the options are checked: what is left to refuse is in the data
 		return out, &operators.ErrData{Err: err}
 	}
-	out.Program = v.program(m, r, train, o.Threshold)
+	out.Program = programOf(m, v, r, train, o.Threshold)
 	out.Notes = notes(m, opt, train.N, valid.N)
 	return out, nil
 }
@@ -214,52 +213,8 @@ func notes(m *Model, o Options, train, valid int) (n operators.Notes) {
 	return n
 }
 
-// vocabularies hold, for each text feature, the values of the train rows, sorted: a value's place is its code.
-type vocabularies []*vocabulary
-
-type vocabulary struct {
-	keys distinct.Keys
-	rank []int32  // of each key, its code
-	text []string // of each code
-}
-
-func newVocabularies(features []operators.Field, train operators.Table) vocabularies {
-	v := make(vocabularies, len(features))
-	for j, f := range features {
-		if !f.Type.Text() {
-			continue
-		}
-		t := &vocabulary{keys: distinct.Keys{Type: f.Type}}
-		t.keys.Codes(nil, &train.Cols[j])
-		t.rank = make([]int32, t.keys.Len())
-		for code, k := range t.keys.Sorted() {
-			t.rank[k] = int32(code)
-			t.text = append(t.text, t.keys.Text(k))
-		}
-		v[j] = t
-	}
-	return v
-}
-
-// codes are the codes of a column, -1 for nulls and for values that the train rows do not have.
-func (t *vocabulary) codes(col *batch.Column) []int32 {
-	known := int32(len(t.rank))
-	codes := t.keys.Codes(nil, col) // values that are new are numbered behind the known ones
-	for i, k := range codes {
-		if k >= 0 && k < known {
-			codes[i] = t.rank[k]
-		} else {
-			codes[i] = -1
-		}
-	}
-	return codes
-}
-
-// levels is how many levels the core is told of; a column of nulls has one, which no row has.
-func (t *vocabulary) levels() int { return max(1, len(t.text)) }
-
-// data is a table as the core reads it: the features in their order, wide ones as their members.
-func (v vocabularies) data(r model.Roles, t operators.Table, fit bool) (Data, error) {
+// tableData is a table as the core reads it.
+func tableData(v trees.Vocabularies, r model.Roles, t operators.Table, fit bool) (Data, error) {
 	d := Data{N: t.N}
 	k := len(r.Features)
 	var err error
@@ -276,18 +231,6 @@ func (v vocabularies) data(r model.Roles, t operators.Table, fit bool) (Data, er
 	if err != nil {
 		return d, err
 	}
-	for j, f := range r.Features {
-		if v[j] != nil {
-			d.Features = append(d.Features, Feature{Name: f.Name, Codes: v[j].codes(&t.Cols[j]), Levels: v[j].levels()})
-			continue
-		}
-		if k := t.Cols[j].Type.Kind; k != batch.Vector && (k != batch.Float64 || t.Cols[j].Valid != nil) {
-			d.Features = append(d.Features, Feature{Name: f.Name, Read: t.Cols[j].ReadFloats})
-			continue
-		}
-		for _, n := range model.Numbers(r.Features[j:j+1], t.Cols[j:j+1]) {
-			d.Features = append(d.Features, Feature{Name: n.Name, Values: n.Values})
-		}
-	}
+	d.Features = v.Features(r.Features, t)
 	return d, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/headrace/headrace/kernels/fmath"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/internal/trees"
 	"github.com/headrace/headrace/operators/model"
 	"github.com/headrace/headrace/operators/model/modeltest"
 	"github.com/headrace/headrace/operators/program"
@@ -109,8 +110,8 @@ func TestProgramIsPredict(t *testing.T) {
 		got := modeltest.Score(t, f.Program, in, b)[0].Float64s()
 
 		r := model.RolesOf(s)
-		v := newVocabularies(r.Features, all)
-		train, err := v.data(r, all, true)
+		v := trees.NewVocabularies(r.Features, all)
+		train, err := tableData(v, r, all, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +119,7 @@ func TestProgramIsPredict(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		every, err := v.data(r, modeltest.Pick(in, b, batch.AllRows, out.Reads.Cols), false)
+		every, err := tableData(v, r, modeltest.Pick(in, b, batch.AllRows, out.Reads.Cols), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,20 +4,22 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/headrace/headrace/operators/internal/trees"
 )
 
 // plain is boosting in plain float64 on the same bins, numeric columns without
 // missing only: nothing rounded, nothing shared, nothing subtracted. What it
 // and the package differ by is what rounding the gradients costs.
 func plain(d Data, o Options) (score []float64) {
-	cols := makeColumns(single(), &d, o)
-	b := makeBinned(single(), cols, &d, nil)
+	cols := trees.MakeColumns(single(), &d, o.Bins, o.Seed)
+	b := trees.Bin(single(), cols, &d, nil)
 	score = make([]float64, d.N)
 	g, h := make([]float64, d.N), make([]float64, d.N)
 	var sw, swy float64
 	for i, y := range d.Label {
-		sw += d.weight(i)
-		swy += d.weight(i) * y
+		sw += d.WeightOf(i)
+		swy += d.WeightOf(i) * y
 	}
 	base := swy / sw
 	if o.Objective == Binary {
@@ -46,7 +48,7 @@ func plain(d Data, o Options) (score []float64) {
 				hn[b[f][r]]++
 			}
 			var lg, lh, ln float64
-			for i := 0; i < cols[f].bins-1; i++ {
+			for i := 0; i < cols[f].Bins-1; i++ {
 				lg, lh, ln = lg+hg[i], lh+hh[i], ln+hn[i]
 				if hn[i] == 0 || ln < float64(o.MinRows) || float64(len(l.rows))-ln < float64(o.MinRows) {
 					continue
@@ -61,7 +63,7 @@ func plain(d Data, o Options) (score []float64) {
 	}
 	for range o.Trees {
 		for i := range score {
-			w := d.weight(i)
+			w := d.WeightOf(i)
 			if o.Objective == Binary {
 				p := 1 / (1 + math.Exp(-score[i]))
 				g[i], h[i] = w*(p-d.Label[i]), w*p*(1-p)

@@ -228,10 +228,10 @@ func (g *grower) column(f *finder, h hist, at int) split {
 	h = h.of(g.off[at], g.off[at+1])
 	c := &g.cols[at]
 	var s split
-	if c.levels > 0 {
-		s = f.categories(h, c.slots())
+	if c.Levels > 0 {
+		s = f.categories(h, c.Slots())
 	} else {
-		s = f.numeric(h, c.bins)
+		s = f.numeric(h, c.Bins)
 	}
 	s.feature = at
 	return s

@@ -1,28 +1,30 @@
-package gbdt
+package trees
 
 import (
 	"math"
 	"math/bits"
 )
 
-// wide is a 128-bit signed integer: a sum of int64 that cannot overflow and
+// Wide is a 128-bit signed integer: a sum of int64 that cannot overflow and
 // does not depend on the order of its terms.
-type wide struct {
+type Wide struct {
 	hi int64
 	lo uint64
 }
 
-func (w *wide) add(x int64) { w.merge(wide{x >> 63, uint64(x)}) }
+// Add adds x.
+func (w *Wide) Add(x int64) { w.Merge(Wide{x >> 63, uint64(x)}) }
 
-func (w *wide) merge(o wide) {
+// Merge adds o.
+func (w *Wide) Merge(o Wide) {
 	var c uint64
 	w.lo, c = bits.Add64(w.lo, o.lo, 0)
 	w.hi += o.hi + int64(c)
 }
 
-// float is w * 2^-scale. The sign is taken off first: the low word of a small
+// Float is w * 2^-scale. The sign is taken off first: the low word of a small
 // negative number is nearly 2^64 and would swallow it.
-func (w wide) float(scale int) float64 {
+func (w Wide) Float(scale int) float64 {
 	hi, lo, sign := uint64(w.hi), w.lo, 1.0
 	if w.hi < 0 {
 		var b uint64
@@ -33,19 +35,19 @@ func (w wide) float(scale int) float64 {
 	return sign * (math.Ldexp(float64(hi), 64-scale) + math.Ldexp(float64(lo), -scale))
 }
 
-// exponent is the least e with |x| < 2^e for finite x.
-func exponent(x float64) int {
+// Exponent is the least e with |x| < 2^e for finite x.
+func Exponent(x float64) int {
 	_, e := math.Frexp(x)
 	return e
 }
 
-// sum is the sum of x rounded towards zero to 2^-62 of the power of two above
+// Sum is the sum of x rounded towards zero to 2^-62 of the power of two above
 // its largest magnitude: exact enough to be the float sum, and the same for any
 // order of x.
-func (t *team) sum(x []float64) float64 {
-	n := blockCount(len(x))
+func (t *Team) Sum(x []float64) float64 {
+	n := BlockCount(len(x))
 	peaks := make([]float64, n)
-	t.blocks(len(x), func(b, begin, end int) {
+	t.Blocks(len(x), func(b, begin, end int) {
 		m := 0.0
 		for _, v := range x[begin:end] {
 			m = max(m, math.Abs(v))
@@ -62,29 +64,29 @@ func (t *team) sum(x []float64) float64 {
 	if math.IsInf(peak, 0) || math.IsNaN(peak) {
 		return math.NaN()
 	}
-	scale := 62 - exponent(peak)
+	scale := 62 - Exponent(peak)
 	// In two steps: for the smallest numbers 2^scale itself is not a number.
 	first, second := math.Ldexp(1, scale/2), math.Ldexp(1, scale-scale/2)
-	parts := make([]wide, n)
-	t.blocks(len(x), func(b, begin, end int) {
-		var w wide
+	parts := make([]Wide, n)
+	t.Blocks(len(x), func(b, begin, end int) {
+		var w Wide
 		for _, v := range x[begin:end] {
-			w.add(int64(v * first * second))
+			w.Add(int64(v * first * second))
 		}
 		parts[b] = w
 	})
-	var w wide
+	var w Wide
 	for _, p := range parts {
-		w.merge(p)
+		w.Merge(p)
 	}
-	return w.float(scale)
+	return w.Float(scale)
 }
 
 // roundMagic moves the units digit of a float to the last bit of its mantissa.
 const roundMagic = 3 << 51
 
-// nearest rounds |x| < 2^50 to the nearest integer, ties to even, without the
+// Nearest rounds |x| < 2^50 to the nearest integer, ties to even, without the
 // branch on the processor that math.RoundToEven has at GOAMD64=v1.
-func nearest(x float64) int64 {
+func Nearest(x float64) int64 {
 	return int64(math.Float64bits(x+roundMagic)) - int64(math.Float64bits(roundMagic))
 }

@@ -1,4 +1,4 @@
-package gbdt
+package trees
 
 import (
 	"math"
@@ -9,6 +9,9 @@ import (
 	"github.com/headrace/headrace/kernels/tree"
 )
 
+// drawBins is what the draws of sampleOf are for: learners that draw from the same seed have numbers above.
+const drawBins uint32 = 0
+
 const (
 	// sampleRows is how many rows, about, quantiles are taken from.
 	sampleRows = 200_000
@@ -18,47 +21,47 @@ const (
 	binRows = 3
 )
 
-// column is how one feature is binned. Bins 0 to bins-1 hold values; number
-// bins is missing (and, for categories, every level without its own bin).
-type column struct {
-	levels int // 0 for numeric
-	bins   int
+// Column is how one feature is binned. Bins 0 to Bins-1 hold values; number
+// Bins is missing (and, for categories, every level without its own bin).
+type Column struct {
+	Levels int // 0 for numeric
+	Bins   int
 
-	// Numeric: bin b holds cuts[b-1] < x <= cuts[b]; one cut less than bins.
-	cuts   []float64
+	// Numeric: bin b holds Cuts[b-1] < x <= Cuts[b]; one cut less than bins.
+	Cuts   []float64
 	search *tree.Cuts
 
 	// Categorical: the bin of each level.
-	code []uint8
+	Code []uint8
 }
 
-// slots is how many bins there are with that of missing.
-func (c *column) slots() int { return c.bins + 1 }
+// Slots is how many bins there are with that of missing.
+func (c *Column) Slots() int { return c.Bins + 1 }
 
 // bin is the bin of x: the number of cuts below it.
-func (c *column) bin(x float64) uint8 { return c.search.Bin(x) }
+func (c *Column) bin(x float64) uint8 { return c.search.Bin(x) }
 
 // binLevel is the bin of a level code; codes out of range are missing.
-func (c *column) binLevel(code int32) uint8 {
-	if uint(code) >= uint(len(c.code)) {
-		return uint8(c.bins)
+func (c *Column) binLevel(code int32) uint8 {
+	if uint(code) >= uint(len(c.Code)) {
+		return uint8(c.Bins)
 	}
-	return c.code[code]
+	return c.Code[code]
 }
 
-// makeColumns decides the bins of every feature from the rows of weight above
-// 0. Quantiles count rows and not weights, so that a bin is as many
+// MakeColumns decides the bins of every feature from the rows of weight above
+// 0: at most so many a column, besides that of missing. Quantiles count rows and not weights, so that a bin is as many
 // observations whatever each of them weighs.
-func makeColumns(t *team, d *Data, o Options) []column {
-	rows := sampleOf(d, o.Seed)
-	cols := make([]column, len(d.Features))
-	t.each(len(cols), func(_, i int) {
+func MakeColumns(t *Team, d *Data, bins int, seed uint64) []Column {
+	rows := sampleOf(d, seed)
+	cols := make([]Column, len(d.Features))
+	t.Each(len(cols), func(_, i int) {
 		f := d.Features[i]
 		if f.Levels > 0 {
-			cols[i] = categorical(f, d, o.Bins)
+			cols[i] = categorical(f, d, bins)
 			return
 		}
-		cols[i] = numeric(cutsOf(sorted(&f, rows), o.Bins))
+		cols[i] = numeric(cutsOf(sorted(&f, rows), bins))
 	})
 	return cols
 }
@@ -97,7 +100,7 @@ func sampleOf(d *Data, seed uint64) []int32 {
 	}
 	rows := make([]int32, 0, min(d.N, sampleRows+sampleRows/16))
 	for i := 0; i < d.N; i++ {
-		if d.weight(i) == 0 || limit != math.MaxUint64 && hash.Draw(seed, uint64(i), drawBins) >= limit {
+		if d.WeightOf(i) == 0 || limit != math.MaxUint64 && hash.Draw(seed, uint64(i), drawBins) >= limit {
 			continue
 		}
 		rows = append(rows, int32(i))
@@ -105,8 +108,8 @@ func sampleOf(d *Data, seed uint64) []int32 {
 	return rows
 }
 
-func numeric(cuts []float64) column {
-	return column{cuts: cuts, bins: len(cuts) + 1, search: tree.NewCuts(cuts)}
+func numeric(cuts []float64) Column {
+	return Column{Cuts: cuts, Bins: len(cuts) + 1, search: tree.NewCuts(cuts)}
 }
 
 // cutsOf cuts sorted values into at most limit bins: one a distinct value where
@@ -174,10 +177,10 @@ func between(a, b float64) float64 {
 // categorical gives a bin to the most frequent levels (the lower code first
 // where they are as frequent) that have at least binRows rows. All others share
 // the bin of missing.
-func categorical(f Feature, d *Data, limit int) column {
+func categorical(f Feature, d *Data, limit int) Column {
 	counts := make([]int, f.Levels)
 	for i, c := range f.Codes {
-		if c >= 0 && d.weight(i) > 0 {
+		if c >= 0 && d.WeightOf(i) > 0 {
 			counts[c]++
 		}
 	}
@@ -189,19 +192,19 @@ func categorical(f Feature, d *Data, limit int) column {
 	}
 	sort.SliceStable(kept, func(i, j int) bool { return counts[kept[i]] > counts[kept[j]] })
 	kept = kept[:min(len(kept), limit)]
-	c := column{levels: f.Levels, bins: max(1, len(kept)), code: make([]uint8, f.Levels)}
-	for i := range c.code {
-		c.code[i] = uint8(c.bins)
+	c := Column{Levels: f.Levels, Bins: max(1, len(kept)), Code: make([]uint8, f.Levels)}
+	for i := range c.Code {
+		c.Code[i] = uint8(c.Bins)
 	}
 	for b, level := range kept {
-		c.code[level] = uint8(b)
+		c.Code[level] = uint8(b)
 	}
 	return c
 }
 
 // fill writes the bins of rows begin to end of f, at most binRowsAtOnce, to out.
-func (c *column) fill(f *Feature, out []uint8, buffer []float64, begin, end int) {
-	if c.levels > 0 {
+func (c *Column) fill(f *Feature, out []uint8, buffer []float64, begin, end int) {
+	if c.Levels > 0 {
 		for i, code := range f.Codes[begin:end] {
 			out[i] = c.binLevel(code)
 		}
@@ -210,80 +213,37 @@ func (c *column) fill(f *Feature, out []uint8, buffer []float64, begin, end int)
 	c.search.Bins(out, f.numbers(buffer, begin, end))
 }
 
-// binned is a table in bins, column by column.
-type binned [][]uint8
+// Binned is a table in bins, column by column.
+type Binned [][]uint8
 
-// group is the bins of neighbouring columns row by row, for histograms: a row is stride bytes, of which width are columns, and the
-// columns are added tile by tile.
-type group struct {
-	first, width, stride int
-	tiles                []int // widths
-	bins                 []uint8
-}
-
-// makeGroups cuts the columns into the fewest tiles that a table has room for, of widths that differ by at most one, and gives two
-// tiles a row of at most 32 bytes: it is in one line of the cache.
-func makeGroups(columns int) (groups []group) {
-	n := (columns + tree.Columns - 1) / tree.Columns
-	at := 0
-	for i := range n {
-		w := (columns - at + n - i - 1) / (n - i)
-		if i%2 == 0 {
-			groups = append(groups, group{first: at})
-		}
-		g := &groups[len(groups)-1]
-		g.tiles = append(g.tiles, w)
-		g.width += w
-		at += w
-	}
-	for i := range groups {
-		groups[i].stride = (groups[i].width + 7) &^ 7
-	}
-	return groups
-}
-
-// binRowsAtOnce is how many rows are binned before they are laid out row by row: they stay in the nearest cache.
+// binRowsAtOnce is how many rows are binned before they are laid out another way: they stay in the nearest cache.
 const binRowsAtOnce = 1024
 
-// makeBinned bins a table; groups, if there are any, get the bins row by row.
-func makeBinned(t *team, cols []column, d *Data, groups []group) binned {
-	b := make(binned, len(cols))
+// Bin bins a table. lay, if there is one, is called for runs of rows whose bins have just been written, while they are still near.
+func Bin(t *Team, cols []Column, d *Data, lay func(b Binned, begin, end int)) Binned {
+	b := make(Binned, len(cols))
 	for f := range b {
 		b[f] = make([]uint8, d.N)
 	}
-	for i := range groups {
-		groups[i].bins = make([]uint8, d.N*groups[i].stride)
-	}
-	t.blocks(d.N, func(_, begin, end int) {
+	t.Blocks(d.N, func(_, begin, end int) {
 		var buffer [binRowsAtOnce]float64
 		for ; begin < end; begin += binRowsAtOnce {
 			to := min(end, begin+binRowsAtOnce)
 			for f := range cols {
 				cols[f].fill(&d.Features[f], b[f][begin:to], buffer[:], begin, to)
 			}
-			for i := range groups {
-				groups[i].lay(b, begin, to)
+			if lay != nil {
+				lay(b, begin, to)
 			}
 		}
 	})
 	return b
 }
 
-// lay writes the rows from begin to end.
-func (g *group) lay(b binned, begin, end int) {
-	for k := range g.width {
-		at := begin*g.stride + k
-		for _, v := range b[g.first+k][begin:end] {
-			g.bins[at] = v
-			at += g.stride
-		}
-	}
-}
-
-// upper is the greatest number that belongs to bin b or one below it.
-func (c *column) upper(b int) float64 {
-	if b < len(c.cuts) {
-		return c.cuts[b]
+// Upper is the greatest number that belongs to bin b or one below it.
+func (c *Column) Upper(b int) float64 {
+	if b < len(c.Cuts) {
+		return c.Cuts[b]
 	}
 	return math.Inf(1)
 }

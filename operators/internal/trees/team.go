@@ -1,4 +1,4 @@
-package gbdt
+package trees
 
 import (
 	"runtime"
@@ -6,10 +6,10 @@ import (
 	"sync/atomic"
 )
 
-// team is the workers that Env.Parallel lends, kept for the whole of a fit: a tree needs many short loops, and asking for workers
+// Team is the workers that Env.Parallel lends, kept for the whole of a fit: a tree needs many short loops, and asking for workers
 // anew for each would take longer than some of them. The worker that comes first leads, the others help it with its loops until it is
 // done. A leader whose helpers never come does all by itself, so that nothing is waited for that need not come.
-type team struct {
+type Team struct {
 	loop   atomic.Pointer[loop] // the present one; nil between loops
 	over   atomic.Bool
 	came   atomic.Int32 // workers so far
@@ -30,22 +30,22 @@ type loop struct {
 }
 
 const (
-	// workersMax is how many workers a team takes at most.
-	workersMax = 256
+	// WorkersMax is how many workers a team takes at most.
+	WorkersMax = 256
 	// spins is how often a worker looks for something to do before it sleeps: some 20 µs, less than waking takes.
 	spins = 5000
 )
 
-// lead runs f on the first worker that parallel brings, with the others to help.
-func lead(parallel func(n int, f func(int)), f func(t *team)) {
-	t := &team{}
+// Lead runs f on the first worker that parallel brings, with the others to help.
+func Lead(parallel func(n int, f func(int)), f func(t *Team)) {
+	t := &Team{}
 	t.wake = sync.NewCond(&t.mu)
 	if parallel == nil {
 		t.came.Store(1)
 		f(t)
 		return
 	}
-	parallel(workersMax, func(int) {
+	parallel(WorkersMax, func(int) {
 		if t.over.Load() {
 			return
 		}
@@ -60,18 +60,21 @@ func lead(parallel func(n int, f func(int)), f func(t *team)) {
 }
 
 // end lets the helpers go.
-func (t *team) end() {
+func (t *Team) end() {
 	t.over.Store(true)
 	t.mu.Lock()
 	t.wake.Broadcast()
 	t.mu.Unlock()
 }
 
-// alone says that no other worker has come.
-func (t *team) alone() bool { return t.came.Load() == 1 }
+// Came is how many workers have come so far.
+func (t *Team) Came() int { return int(t.came.Load()) }
+
+// Alone says that no other worker has come.
+func (t *Team) Alone() bool { return t.came.Load() == 1 }
 
 // help takes part in loops until it is over.
-func (t *team) help(w int) {
+func (t *Team) help(w int) {
 	var last *loop
 	for spin := 0; !t.over.Load(); spin++ {
 		l := t.loop.Load()
@@ -97,7 +100,7 @@ func (t *team) help(w int) {
 }
 
 // sleep waits for another loop than last.
-func (t *team) sleep(last *loop) {
+func (t *Team) sleep(last *loop) {
 	t.mu.Lock()
 	t.asleep.Add(1)
 	for l := t.loop.Load(); (l == nil || l == last) && !t.over.Load(); l = t.loop.Load() {
@@ -119,10 +122,10 @@ func (l *loop) run(w int) {
 	}
 }
 
-// each runs f(worker, i) for i in 0..n-1 and returns when all are done. The worker's number is below workersMax; no two that run at
+// Each runs f(worker, i) for i in 0..n-1 and returns when all are done. The worker's number is below WorkersMax; no two that run at
 // the same time have the same. Only the leader may call it, and not from within f.
-func (t *team) each(n int, f func(w, i int)) {
-	if n <= 1 || t.alone() {
+func (t *Team) Each(n int, f func(w, i int)) {
+	if n <= 1 || t.Alone() {
 		for i := range n {
 			f(0, i)
 		}
@@ -152,14 +155,15 @@ func (t *team) each(n int, f func(w, i int)) {
 	}
 }
 
-// blockRows is the unit in which passes over all rows are shared out.
-const blockRows = 16384
+// BlockRows is the unit in which passes over all rows are shared out.
+const BlockRows = 16384
 
-// blocks cuts n rows into blocks and runs f on each.
-func (t *team) blocks(n int, f func(block, begin, end int)) {
-	t.each(blockCount(n), func(_, b int) {
-		f(b, b*blockRows, min(n, (b+1)*blockRows))
+// Blocks cuts n rows into blocks and runs f on each.
+func (t *Team) Blocks(n int, f func(block, begin, end int)) {
+	t.Each(BlockCount(n), func(_, b int) {
+		f(b, b*BlockRows, min(n, (b+1)*BlockRows))
 	})
 }
 
-func blockCount(n int) int { return (n + blockRows - 1) / blockRows }
+// BlockCount is how many blocks Blocks makes of n rows.
+func BlockCount(n int) int { return (n + BlockRows - 1) / BlockRows }

@@ -1,0 +1,58 @@
+package gbdt
+
+import (
+	"github.com/headrace/headrace/kernels/tree"
+	"github.com/headrace/headrace/operators/internal/trees"
+)
+
+// group is the bins of neighbouring columns row by row, for histograms: a row is stride bytes, of which width are columns, and the
+// columns are added tile by tile.
+type group struct {
+	first, width, stride int
+	tiles                []int // widths
+	bins                 []uint8
+}
+
+// makeGroups cuts the columns into the fewest tiles that a table has room for, of widths that differ by at most one, and gives two
+// tiles a row of at most 32 bytes: it is in one line of the cache.
+func makeGroups(columns int) (groups []group) {
+	n := (columns + tree.Columns - 1) / tree.Columns
+	at := 0
+	for i := range n {
+		w := (columns - at + n - i - 1) / (n - i)
+		if i%2 == 0 {
+			groups = append(groups, group{first: at})
+		}
+		g := &groups[len(groups)-1]
+		g.tiles = append(g.tiles, w)
+		g.width += w
+		at += w
+	}
+	for i := range groups {
+		groups[i].stride = (groups[i].width + 7) &^ 7
+	}
+	return groups
+}
+
+// layIn makes room in the groups for the bins of a table of n rows, and gives what writes them.
+func layIn(groups []group, n int) func(b trees.Binned, begin, end int) {
+	for i := range groups {
+		groups[i].bins = make([]uint8, n*groups[i].stride)
+	}
+	return func(b trees.Binned, begin, end int) {
+		for i := range groups {
+			groups[i].lay(b, begin, end)
+		}
+	}
+}
+
+// lay writes the rows from begin to end.
+func (g *group) lay(b trees.Binned, begin, end int) {
+	for k := range g.width {
+		at := begin*g.stride + k
+		for _, v := range b[g.first+k][begin:end] {
+			g.bins[at] = v
+			at += g.stride
+		}
+	}
+}
