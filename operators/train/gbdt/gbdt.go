@@ -47,6 +47,21 @@ func (o Objective) String() string {
 	return fmt.Sprintf("objective(%d)", uint8(o))
 }
 
+// Growth is the order in which the leaves of a tree are split.
+type Growth uint8
+
+const (
+	LeafWise  Growth = iota // the one of the greatest gain first
+	DepthWise               // level by level, in a level the one of the greatest gain first
+	Oblivious               // all of a level by one split
+)
+
+// depthDefault is how deep trees grow that grow in levels, if nothing is said.
+const depthDefault = 6
+
+// obliviousMax is how deep oblivious trees are at most: their leaves double with each level.
+const obliviousMax = 16
+
 // Names of the metrics that a validation curve can hold. Lower is better, but
 // for AUC.
 const (
@@ -66,14 +81,15 @@ type Data = trees.Data
 type Options struct {
 	Objective    Objective
 	Trees        int     // at most this many, at least 1
-	Leaves       int     // of one tree at most, at least 2
+	Leaves       int     // of one tree at most, at least 2; an Oblivious tree has 1<<MaxDepth at most
 	LearningRate float64 // factor on every leaf, in (0, 1]
 	Bins         int     // of a column at most, 2 to 255; missing has its own besides
 	MinRows      int     // in a leaf, at least 1
 	MinHessian   float64 // sum in a leaf, at least
 	MinGain      float64 // of a split, more than
 	L1, L2       float64 // penalties on leaf values
-	MaxDepth     int     // splits from root to leaf at most; 0 is no limit
+	MaxDepth     int     // splits from root to leaf at most; 0 is no limit, or 6 unless LeafWise
+	Growth       Growth
 	RowSample    float64 // share of the rows drawn for each tree, in (0, 1]
 	ColumnSample float64 // share of the columns drawn for each tree, in (0, 1]
 	Seed         uint64
@@ -125,6 +141,8 @@ func (o Options) Validate() error {
 	nonNegative("l1", o.L1)
 	nonNegative("l2", o.L2)
 	no(o.MaxDepth < 0, "max depth is %d, want at least 0", o.MaxDepth)
+	no(o.Growth > Oblivious, "unknown growth %d", o.Growth)
+	no(o.Growth == Oblivious && o.MaxDepth > obliviousMax, "max depth of an oblivious tree is %d, want at most %d", o.MaxDepth, obliviousMax)
 	share("row sample", o.RowSample)
 	share("column sample", o.ColumnSample)
 	nonNegative("cat smooth", o.CatSmooth)
@@ -141,6 +159,14 @@ func (o Options) Validate() error {
 		no(true, "unknown metric %q, want log_loss, auc, rmse or mae", o.EarlyMetric)
 	}
 	return errors.Join(errs...)
+}
+
+// depth is MaxDepth with its default filled in.
+func (o Options) depth() int {
+	if o.MaxDepth == 0 && o.Growth != LeafWise {
+		return depthDefault
+	}
+	return o.MaxDepth
 }
 
 // metric is the name with its default filled in.

@@ -12,6 +12,7 @@ type grower struct {
 	builder
 	team  *trees.Team
 	o     *Options
+	depth int // of a tree at most; 0 is no limit
 	bytes trees.Binned
 
 	ids   [2][]int32 // rows of the nodes of even and of odd depth: those of a node's children come from its own
@@ -24,7 +25,7 @@ type grower struct {
 }
 
 func newGrower(t *trees.Team, o *Options, cols []trees.Column, rows int) *grower {
-	g := &grower{team: t, o: o}
+	g := &grower{team: t, o: o, depth: o.depth()}
 	g.cols, g.off, g.use = cols, make([]int, len(cols)+1), make([]bool, len(cols))
 	for i := range cols {
 		g.off[i+1] = g.off[i] + (cols[i].Slots()+7)&^7
@@ -65,12 +66,24 @@ type grown struct {
 	splits      []split
 	left, right []int32 // as in Tree
 	leaves      []*node // by leaf number
+	levels      bool    // level by level
 }
 
-// top is the leaf that is split next, the one of the greatest gain (the oldest of those with equal gain), or nil.
+// before says whether a leaf is split before another: the one of the greatest gain, the oldest of those with equal gain.
+func (t *grown) before(a, b *node) bool {
+	switch {
+	case t.levels && a.depth != b.depth:
+		return a.depth < b.depth
+	case a.best.gain != b.best.gain:
+		return a.best.gain > b.best.gain
+	}
+	return a.number < b.number
+}
+
+// top is the leaf that is split next, or nil.
 func (t *grown) top() (best *node) {
 	for _, n := range t.leaves {
-		if n.best.ok && (best == nil || n.best.gain > best.best.gain) {
+		if n.best.ok && (best == nil || t.before(n, best)) {
 			best = n
 		}
 	}
@@ -81,7 +94,7 @@ func (t *grown) top() (best *node) {
 // is among the next left, as others are not split.
 func (t *grown) ahead(left int) (best *node) {
 	for _, n := range t.leaves {
-		if n.best.ok && n.kids == nil && !n.taken && (best == nil || n.best.gain > best.best.gain) {
+		if n.best.ok && n.kids == nil && !n.taken && (best == nil || t.before(n, best)) {
 			best = n
 		}
 	}
@@ -89,7 +102,7 @@ func (t *grown) ahead(left int) (best *node) {
 		return nil
 	}
 	for _, n := range t.leaves {
-		if n.best.ok && (n.best.gain > best.best.gain || n.best.gain == best.best.gain && n.number < best.number) {
+		if n.best.ok && t.before(n, best) {
 			if left--; left == 0 {
 				return nil
 			}
@@ -118,14 +131,18 @@ func (t *grown) commit(n *node) {
 	t.leaves = append(t.leaves, r)
 }
 
-// grow splits the leaf of the greatest gain until there are enough leaves or nothing to gain.
+// grow splits the first leaf until there are enough leaves or nothing to gain.
 //
 // What a leaf is split into depends on it alone. So workers split several leaves at the same time, those that are next as far as is
 // known; the tree takes them in its order.
 func (g *grower) grow(rows []int32) *grown {
-	t := &grown{leaves: []*node{{rows: rows, parent: -1}}}
+	t := &grown{leaves: []*node{{rows: rows, parent: -1}}, levels: g.o.Growth == DepthWise}
 	if len(g.cols) > 0 && len(rows) > 0 {
 		g.root(t.leaves[0])
+	}
+	if g.alike() {
+		g.levels(t)
+		return t
 	}
 	for len(t.leaves) < g.o.Leaves {
 		n := t.top()
@@ -146,6 +163,9 @@ func (g *grower) grow(rows []int32) *grown {
 	}
 	return t
 }
+
+// alike says that all leaves of a level are split alike, so that a node has no split of its own.
+func (g *grower) alike() bool { return g.o.Growth == Oblivious }
 
 // drop gives back the histograms of a leaf, and of what it was split into to no purpose.
 func (g *grower) drop(n *node) {
@@ -181,7 +201,7 @@ func (g *grower) together(t *grown) {
 			}
 			n.taken = true
 			mu.Unlock()
-			kids := g.children(l, n)
+			kids := g.children(l, n, true)
 			mu.Lock()
 			n.kids = kids
 			changed.Broadcast()
@@ -218,7 +238,7 @@ func (g *grower) root(n *node) {
 	f := newFinder(g.o, &g.packed, n.total)
 	g.team.Each(len(g.cols), func(_, c int) {
 		g.found[0][c] = split{}
-		if g.use[c] {
+		if g.use[c] && !g.alike() {
 			f := f
 			g.found[0][c] = g.column(&f, n.hist, c)
 		}
@@ -234,7 +254,7 @@ func (g *grower) settle(n *node, found []split) {
 	if g.watch != nil {
 		g.watch(n)
 	}
-	if !n.best.ok {
+	if !n.best.ok && !(g.alike() && g.splittable(n)) {
 		g.free.put(n.hist)
 		n.hist = hist{}
 	}
@@ -242,7 +262,7 @@ func (g *grower) settle(n *node, found []split) {
 
 // splittable reports whether a node has enough rows, and depth left.
 func (g *grower) splittable(n *node) bool {
-	return len(n.rows) >= 2*g.o.MinRows && (g.o.MaxDepth == 0 || n.depth < g.o.MaxDepth)
+	return len(n.rows) >= 2*g.o.MinRows && (g.depth == 0 || n.depth < g.depth)
 }
 
 // parted gives the children of a node whose rows have been parted.
@@ -265,8 +285,8 @@ func smaller(kids *[2]node) (small, large *node) {
 	return &kids[0], &kids[1]
 }
 
-// children splits a node by one worker.
-func (g *grower) children(l *local, n *node) *[2]node {
+// children splits a node by one worker. search says whether they may be split in their turn.
+func (g *grower) children(l *local, n *node, search bool) *[2]node {
 	set := g.setOf(&n.best)
 	sides := l.sides[:(len(n.rows)+63)/64]
 	left := tree.Sides(sides, n.rows, g.bytes[n.best.feature], &set)
@@ -275,7 +295,7 @@ func (g *grower) children(l *local, n *node) *[2]node {
 	small, large := smaller(kids)
 	parent := n.hist
 	n.hist = hist{}
-	if !g.splittable(large) {
+	if !search || !g.splittable(large) {
 		g.free.put(parent)
 		return kids
 	}
@@ -301,6 +321,10 @@ func (g *grower) both(fs, fl *finder, small, large *node, c int, found func(smal
 	}
 	rest := large.hist.of(g.off[c], g.off[c+1])
 	rest.take(small.hist.of(g.off[c], g.off[c+1]))
+	if g.alike() {
+		found(split{}, split{})
+		return
+	}
 	var s split
 	if g.splittable(small) {
 		s = g.column(fs, small.hist, c)
@@ -311,7 +335,7 @@ func (g *grower) both(fs, fl *finder, small, large *node, c int, found func(smal
 // expand splits a node with all workers. search says whether its children may be split in their turn.
 func (g *grower) expand(n *node, search bool) {
 	if !g.large(n) && search {
-		n.kids = g.children(g.local(0), n)
+		n.kids = g.children(g.local(0), n, true)
 		return
 	}
 	g.part(n)

@@ -14,14 +14,16 @@ import (
 // Operator is train.gbdt.
 type Operator struct {
 	Trees        int        `param:"trees" doc:"trees at most" default:"100" min:"1" max:"100000"`
-	Leaves       int        `param:"leaves" doc:"leaves of a tree at most" default:"31" min:"2" max:"65536"`
+	Grow         string     `param:"grow" doc:"the order in which leaves are split: the one of the greatest gain first; level by level; or all of a level by one split, where a leaf that this would leave a side too small stays whole" enum:"leaf_wise|depth_wise|oblivious" default:"leaf_wise"`
+	Leaves       *int       `param:"leaves" doc:"leaves of a tree at most; if not given, 31 of a tree that grows leaf_wise, else what max_depth lets grow" min:"2" max:"65536"`
 	LearningRate float64    `param:"learning_rate" doc:"factor on what each tree adds" default:"0.1" min:">0" max:"1"`
 	Bins         int        `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
 	MinRows      int        `param:"min_rows" doc:"rows in a leaf at least" default:"20" min:"1"`
+	MinWeight    float64    `param:"min_child_weight" doc:"sum of hessians in a leaf at least" default:"0.001" min:"0"`
 	MinGain      float64    `param:"min_gain" doc:"what a split must take off the loss, more than" default:"0" min:"0"`
 	L1           float64    `param:"l1" doc:"penalty on the size of leaf values" default:"0" min:"0"`
 	L2           float64    `param:"l2" doc:"penalty on half the squares of leaf values" default:"1" min:"0"`
-	MaxDepth     int        `param:"max_depth" doc:"splits from root to leaf at most; 0 is no limit" default:"0" min:"0" max:"1000"`
+	MaxDepth     int        `param:"max_depth" doc:"splits from root to leaf at most; 0 is no limit where trees grow leaf_wise, else 6" default:"0" min:"0" max:"1000"`
 	RowSample    float64    `param:"row_sample" doc:"share of the rows that each tree sees" default:"1" min:">0" max:"1"`
 	ColumnSample float64    `param:"column_sample" doc:"share of the columns that each tree sees" default:"1" min:">0" max:"1"`
 	Seed         int64      `param:"seed" doc:"another number draws other samples" default:"0"`
@@ -114,6 +116,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 		l.Add(diag.New(diag.OptionConflict, diag.Option("early_stop", "metric"), "%s is of binary tasks, this is a regression", e.Metric).
 			WithHelp("there are rmse, mae"))
 	}
+	o.checkGrowth(&l)
 	return out, l
 }
 
@@ -123,8 +126,9 @@ func (o *Operator) Narrow(operators.Site, []string) operators.Op { return o }
 // options are the core's.
 func (o *Operator) options(s operators.Site) Options {
 	c := Defaults()
-	c.Trees, c.Leaves, c.LearningRate, c.Bins, c.MinRows, c.MinGain = o.Trees, o.Leaves, o.LearningRate, o.Bins, o.MinRows, o.MinGain
-	c.L1, c.L2, c.MaxDepth, c.RowSample, c.ColumnSample = o.L1, o.L2, o.MaxDepth, o.RowSample, o.ColumnSample
+	c.Trees, c.LearningRate, c.Bins, c.MinRows, c.MinHessian, c.MinGain = o.Trees, o.LearningRate, o.Bins, o.MinRows, o.MinWeight, o.MinGain
+	o.growth(&c)
+	c.L1, c.L2, c.RowSample, c.ColumnSample = o.L1, o.L2, o.RowSample, o.ColumnSample
 	c.Seed = hash.Combine(s.Seed, uint64(o.Seed))
 	if s.Task.Kind == operators.Regression {
 		c.Objective = Regression
@@ -146,8 +150,9 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	}
 	opt := o.options(s)
 	rows := int64(train.N + valid.N)
+	leaves := min(opt.Leaves, train.N/(2*opt.MinRows)+1) // that have rows enough to be split
 	// besides the input: codes, bins in both layouts, labels, scores, gradients, lists of rows; and the histograms of the leaves
-	if err := env.Grant(rows*int64(6*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(opt.Leaves)); err != nil {
+	if err := env.Grant(rows*int64(6*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(leaves)); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
 	v := trees.NewVocabularies(r.Features, train)

@@ -51,6 +51,8 @@ type finder struct {
 	scale  float64
 	smooth float64 // CatSmooth in these units
 	catL2  float64 // the penalty where levels were ordered
+	// sum, where several nodes are split alike, is the score of parting all of them by a set of levels.
+	sum func(set *[4]uint64, l2 float64) float64
 }
 
 // l2Most keeps products of hessians and penalties finite. Weights that it bounds the penalty for come to nothing against it.
@@ -97,6 +99,14 @@ func (f *finder) apart(left sums, l2 float64) float64 {
 		return 0
 	}
 	return f.Of(left.g, left.h, l2)
+}
+
+// parted is the score of parting the rows by a set of levels, which are these in sum; 0 if that may not be.
+func (f *finder) parted(left sums, set *[4]uint64, l2 float64) float64 {
+	if f.sum != nil {
+		return f.sum(set, l2)
+	}
+	return f.apart(left, l2)
 }
 
 // numeric finds the best split of an ordered column of so many bins. Of equal scores the lowest bin wins, then missing to the right.
@@ -156,10 +166,11 @@ func (f *finder) oneLevel(h hist, present []uint8) split {
 	top := 0.0
 	for _, b := range present {
 		left := h.at(int(b))
-		if score := f.apart(left, f.L2); score > top {
+		var set [4]uint64
+		set[b/64] = 1 << (b % 64)
+		if score := f.parted(left, &set, f.L2); score > top {
 			top = score
-			best = split{left: left, cat: true}
-			best.set[b/64] = 1 << (b % 64)
+			best = split{left: left, cat: true, set: set}
 		}
 	}
 	return f.chosen(best, top)
@@ -213,7 +224,7 @@ func (f *finder) levels(h hist, present []uint8) split {
 				continue
 			}
 			group = 0
-			if score := f.apart(left, f.catL2); score > top {
+			if score := f.parted(left, &set, f.catL2); score > top {
 				top = score
 				best = split{left: left, cat: true, set: set, l2: f.o.CatL2}
 			}
