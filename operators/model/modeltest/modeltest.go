@@ -15,7 +15,7 @@ import (
 	"github.com/headrace/headrace/operators/program"
 )
 
-// Options reads options as a YAML flow map of plain scalars and maps: {trees: 3, early_stop: {rounds: 2}}.
+// Options reads options as a YAML flow map of plain scalars, maps and lists: {trees: 3, early_stop: {rounds: 2}}.
 func Options(t testing.TB, text string, into any) {
 	t.Helper()
 	rest := strings.TrimSpace(text)
@@ -27,23 +27,32 @@ func Options(t testing.TB, text string, into any) {
 
 func node(s *string) *param.Node {
 	*s = strings.TrimSpace(*s)
-	if !strings.HasPrefix(*s, "{") {
-		i := strings.IndexAny(*s, ",}")
+	n := &param.Node{}
+	end := "}"
+	switch (*s)[0] {
+	case '{':
+		n.Kind = param.Map
+	case '[':
+		n.Kind, end = param.List, "]"
+	default:
+		i := strings.IndexAny(*s, ",}]")
 		v := strings.TrimSpace((*s)[:i])
 		*s = (*s)[i:]
 		return param.Value(v)
 	}
 	*s = (*s)[1:]
-	n := &param.Node{Kind: param.Map}
 	for {
 		*s = strings.TrimLeft(*s, " ,")
-		if strings.HasPrefix(*s, "}") {
+		if strings.HasPrefix(*s, end) {
 			*s = (*s)[1:]
 			return n
 		}
-		key, after, _ := strings.Cut(*s, ":")
-		*s = after
-		n.Keys, n.Items = append(n.Keys, param.Value(key)), append(n.Items, node(s))
+		if n.Kind == param.Map {
+			key, after, _ := strings.Cut(*s, ":")
+			*s = after
+			n.Keys = append(n.Keys, param.Value(key))
+		}
+		n.Items = append(n.Items, node(s))
 	}
 }
 

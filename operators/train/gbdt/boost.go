@@ -1,6 +1,7 @@
 package gbdt
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -14,6 +15,7 @@ const (
 	drawTree uint32 = iota + 1 // 0 is trees.MakeColumns's
 	drawRow
 	drawColumn
+	drawNode
 )
 
 // Fit learns a model of train's labels from its features. With valid, every
@@ -48,6 +50,9 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 		return nil, fmt.Errorf("gbdt: options: %w", err)
 	}
 	if err := check(&train, o, "training", true); err != nil {
+		return nil, err
+	}
+	if err := o.checkConstraints(&train); err != nil {
 		return nil, err
 	}
 	m := &Model{
@@ -138,7 +143,7 @@ func (b *booster) run() error {
 		b.grower.packed = p
 		b.draw(uint64(t))
 		leaves := b.tree()
-		if leaves == 1 && b.o.RowSample == 1 && b.o.ColumnSample == 1 {
+		if leaves == 1 && !b.o.draws() {
 			// The next tree would find as little.
 			b.m.Trees = b.m.Trees[:t]
 			return nil
@@ -148,6 +153,11 @@ func (b *booster) run() error {
 		}
 	}
 	return nil
+}
+
+// draws says that one tree does not see what another does.
+func (o *Options) draws() bool {
+	return o.RowSample < 1 || o.ColumnSample < 1 || o.ColumnSampleNode < 1
 }
 
 // draw picks the rows and columns of tree t. Every row and column has its own
@@ -167,32 +177,35 @@ func (b *booster) draw(t uint64) {
 			}
 		}
 	}
+	b.grower.seed = seed
 	use := b.grower.use
-	n := len(use)
-	keep := int(math.Ceil(b.o.ColumnSample * float64(n)))
+	all := make([]int, len(use))
+	for i := range all {
+		all[i], use[i] = i, false
+	}
+	for _, i := range some(all, b.o.ColumnSample, seed, drawColumn) {
+		use[i] = true
+	}
+}
+
+// some draws a share of columns, at least one: those with the lowest numbers, which each has of its own.
+func some(columns []int, share float64, seed uint64, what uint32) []int {
+	n := len(columns)
+	keep := int(math.Ceil(share * float64(n)))
 	if keep >= n {
-		for i := range use {
-			use[i] = true
-		}
-		return
+		return columns
 	}
 	order := make([]int, n)
 	keys := make([]uint64, n)
-	for i := range order {
-		order[i], keys[i], use[i] = i, hash.Draw(seed, uint64(i), drawColumn), false
+	for i, c := range columns {
+		order[i], keys[i] = i, hash.Draw(seed, uint64(c), what)
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		switch {
-		case keys[i] < keys[j]:
-			return -1
-		case keys[i] > keys[j]:
-			return 1
-		}
-		return 0
-	})
-	for _, i := range order[:keep] {
-		use[i] = true
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(keys[i], keys[j]) })
+	drawn := order[:keep]
+	for i, at := range drawn {
+		drawn[i] = columns[at]
 	}
+	return drawn
 }
 
 // tree grows the next tree, moves all scores by it, and says how many leaves it
@@ -202,6 +215,7 @@ func (b *booster) tree() int {
 	t := g.grow(b.rows)
 	pieces := spans(t.leaves)
 	values := b.loss.leaves(g, t, pieces, b.o)
+	g.clip(t, values, b.o.LearningRate)
 	b.loss.add(pieces, values)
 	if len(b.rest) > 0 || b.val != nil {
 		table := g.leafTable(t)

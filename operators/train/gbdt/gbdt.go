@@ -50,6 +50,7 @@ func (o Objective) String() string {
 // Growth is the order in which the leaves of a tree are split.
 type Growth uint8
 
+// What there is of Growth.
 const (
 	LeafWise  Growth = iota // the one of the greatest gain first
 	DepthWise               // level by level, in a level the one of the greatest gain first
@@ -92,7 +93,16 @@ type Options struct {
 	Growth       Growth
 	RowSample    float64 // share of the rows drawn for each tree, in (0, 1]
 	ColumnSample float64 // share of the columns drawn for each tree, in (0, 1]
-	Seed         uint64
+	// ColumnSampleNode is the share of those that is drawn for each node, or for each level of an Oblivious tree, in (0, 1].
+	ColumnSampleNode float64
+	Seed             uint64
+
+	// Monotone is of each feature 1 where scores may only rise with it, all else equal, -1 where they may only fall, and 0 otherwise.
+	// Missing values are outside the order. Nil is 0 for all.
+	Monotone []int8
+	// Interactions are groups of features: those on the way from a root to a leaf are all in one of them. A feature in none is a group
+	// by itself. Nil lets all meet.
+	Interactions [][]int
 
 	CatSmooth   float64 // added to the hessian when levels are ordered; a level with fewer rows in the node is not ordered
 	CatL2       float64 // added to L2 where levels were ordered
@@ -111,7 +121,7 @@ func Defaults() Options {
 	return Options{
 		Trees: 100, Leaves: 31, LearningRate: 0.1, Bins: 255,
 		MinRows: 20, MinHessian: 1e-3, L2: 1,
-		RowSample: 1, ColumnSample: 1, Seed: 1,
+		RowSample: 1, ColumnSample: 1, ColumnSampleNode: 1, Seed: 1,
 		CatSmooth: 10, CatL2: 10, CatMax: 32, CatMinGroup: 100, CatOneHot: 4,
 	}
 }
@@ -145,6 +155,7 @@ func (o Options) Validate() error {
 	no(o.Growth == Oblivious && o.MaxDepth > obliviousMax, "max depth of an oblivious tree is %d, want at most %d", o.MaxDepth, obliviousMax)
 	share("row sample", o.RowSample)
 	share("column sample", o.ColumnSample)
+	share("column sample of a node", o.ColumnSampleNode)
 	nonNegative("cat smooth", o.CatSmooth)
 	nonNegative("cat l2", o.CatL2)
 	no(o.CatMax < 1, "cat max is %d, want at least 1", o.CatMax)

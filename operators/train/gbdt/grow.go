@@ -10,10 +10,12 @@ import (
 // grower grows one tree after another on the same binned table.
 type grower struct {
 	builder
+	constraints
 	team  *trees.Team
 	o     *Options
 	depth int // of a tree at most; 0 is no limit
 	bytes trees.Binned
+	seed  uint64 // of the tree's draws
 
 	ids   [2][]int32 // rows of the nodes of even and of odd depth: those of a node's children come from its own
 	sides []uint64   // a bit a row of a large node
@@ -31,6 +33,7 @@ func newGrower(t *trees.Team, o *Options, cols []trees.Column, rows int) *grower
 		g.off[i+1] = g.off[i] + (cols[i].Slots()+7)&^7
 	}
 	g.groups = makeGroups(len(cols))
+	g.constraints = newConstraints(o, len(cols))
 	for i := range g.ids {
 		g.ids[i] = make([]int32, rows)
 	}
@@ -53,6 +56,7 @@ type node struct {
 	l2     float64 // penalty that the split above it added
 	hist   hist    // none if it may not be split
 	best   split
+	held
 	// Where its number stands in the tree: the child of node parent on one side.
 	parent int
 	right  bool
@@ -136,7 +140,7 @@ func (t *grown) commit(n *node) {
 // What a leaf is split into depends on it alone. So workers split several leaves at the same time, those that are next as far as is
 // known; the tree takes them in its order.
 func (g *grower) grow(rows []int32) *grown {
-	t := &grown{leaves: []*node{{rows: rows, parent: -1}}, levels: g.o.Growth == DepthWise}
+	t := &grown{leaves: []*node{{rows: rows, parent: -1, held: free()}}, levels: g.o.Growth == DepthWise}
 	if len(g.cols) > 0 && len(rows) > 0 {
 		g.root(t.leaves[0])
 	}
@@ -235,10 +239,14 @@ func (g *grower) root(n *node) {
 	if !g.splittable(n) {
 		return
 	}
-	f := newFinder(g.o, &g.packed, n.total)
+	if g.share < 1 && !g.alike() {
+		n.key = g.seed
+		n.drawn = g.columnsOf(n)
+	}
+	f := g.finder(n)
 	g.team.Each(len(g.cols), func(_, c int) {
 		g.found[0][c] = split{}
-		if g.use[c] && !g.alike() {
+		if g.use[c] && !g.alike() && g.may(n, c) {
 			f := f
 			g.found[0][c] = g.column(&f, n.hist, c)
 		}
@@ -274,6 +282,7 @@ func (g *grower) parted(n *node, left int) *[2]node {
 		panic("gbdt: rows of a split differ from its histogram")
 	}
 	l.depth, r.depth, l.l2, r.l2 = n.depth+1, n.depth+1, n.best.l2, n.best.l2
+	g.hold(n, &l, &r)
 	return &[2]node{l, r}
 }
 
@@ -302,7 +311,7 @@ func (g *grower) children(l *local, n *node, search bool) *[2]node {
 	small.hist = g.free.get(&g.builder)
 	g.build(l, small.hist, small.rows)
 	large.hist = parent
-	fs, fl := newFinder(g.o, &g.packed, small.total), newFinder(g.o, &g.packed, large.total)
+	fs, fl := g.finder(small), g.finder(large)
 	for c := range g.cols {
 		g.both(&fs, &fl, small, large, c, func(s, l split) {
 			small.best, large.best = better(small.best, s), better(large.best, l)
@@ -321,15 +330,16 @@ func (g *grower) both(fs, fl *finder, small, large *node, c int, found func(smal
 	}
 	rest := large.hist.of(g.off[c], g.off[c+1])
 	rest.take(small.hist.of(g.off[c], g.off[c+1]))
-	if g.alike() {
-		found(split{}, split{})
-		return
+	var s, l split
+	if !g.alike() {
+		if g.splittable(small) && g.may(small, c) {
+			s = g.column(fs, small.hist, c)
+		}
+		if g.may(large, c) {
+			l = g.column(fl, large.hist, c)
+		}
 	}
-	var s split
-	if g.splittable(small) {
-		s = g.column(fs, small.hist, c)
-	}
-	found(s, g.column(fl, large.hist, c))
+	found(s, l)
 }
 
 // expand splits a node with all workers. search says whether its children may be split in their turn.
@@ -349,7 +359,7 @@ func (g *grower) expand(n *node, search bool) {
 	small.hist = g.free.get(&g.builder)
 	merge := g.shared(g.team, small.hist, small.rows)
 	large.hist = parent
-	fs, fl := newFinder(g.o, &g.packed, small.total), newFinder(g.o, &g.packed, large.total)
+	fs, fl := g.finder(small), g.finder(large)
 	g.team.Each(len(g.cols), func(_, c int) {
 		merge(c)
 		fs, fl := fs, fl

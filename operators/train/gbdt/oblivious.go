@@ -1,13 +1,17 @@
 package gbdt
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/headrace/headrace/kernels/hash"
+)
 
 // levels grows an oblivious tree: as long as there are levels to come, the leaves are split alike. A leaf that the split would leave a
 // side of too few rows, or of too small hessians, stays whole and is asked again at the next level.
 func (g *grower) levels(t *grown) {
 	for level := 1; level <= g.depth; level++ {
 		leaves := slices.DeleteFunc(slices.Clone(t.leaves), func(n *node) bool { return n.hist.none() })
-		if !g.splitLevel(leaves) {
+		if !g.splitLevel(level, leaves) {
 			break
 		}
 		var small []*node
@@ -37,17 +41,22 @@ func (g *grower) levels(t *grown) {
 
 // splitLevel sets the split of all leaves of a level: of one column at one place, the one of the greatest gain in sum. It reports
 // false where there is none.
-func (g *grower) splitLevel(leaves []*node) bool {
-	l := &level{g: g, leaves: leaves, finders: make([]finder, len(leaves))}
-	for i, n := range leaves {
-		l.finders[i] = newFinder(g.o, &g.packed, n.total)
-		l.all.add(n.total)
-		l.base += l.finders[i].base
+func (g *grower) splitLevel(number int, leaves []*node) bool {
+	l := &level{g: g}
+	for _, n := range leaves {
+		n.best = split{}
+		l.add(n, g.finder(n))
+	}
+	var drawn []uint64
+	if g.share < 1 {
+		drawn = g.drawColumns(hash.Draw(g.seed, uint64(number), drawNode), func(c int) bool {
+			return slices.ContainsFunc(leaves, func(n *node) bool { return g.may(n, c) })
+		})
 	}
 	g.team.Each(len(g.cols), func(_, c int) {
 		g.found[0][c] = split{}
-		if g.use[c] {
-			g.found[0][c] = l.column(c)
+		if g.use[c] && (drawn == nil || drawn[c/64]>>(c%64)&1 != 0) {
+			g.found[0][c] = l.by(c).column(c)
 		}
 	})
 	var best split
@@ -55,7 +64,7 @@ func (g *grower) splitLevel(leaves []*node) bool {
 		best = better(best, s)
 	}
 	if best.ok {
-		l.take(best)
+		l.by(best.feature).take(best)
 	}
 	return best.ok
 }
@@ -69,6 +78,32 @@ type level struct {
 	base    float64
 }
 
+func (l *level) add(n *node, f finder) {
+	l.leaves, l.finders = append(l.leaves, n), append(l.finders, f)
+	l.all.add(n.total)
+	l.base += f.base
+}
+
+// by is the leaves that may be split by a column, ready for it.
+func (l *level) by(c int) *level {
+	g := l.g
+	if g.signs == nil && g.paths == nil {
+		return l
+	}
+	out := &level{g: g}
+	for i, n := range l.leaves {
+		if !g.may(n, c) {
+			continue
+		}
+		f := l.finders[i]
+		if g.signs != nil {
+			f.by(g.signs[c])
+		}
+		out.add(n, f)
+	}
+	return out
+}
+
 // hist is the part of leaf i's histogram that is a column's.
 func (l *level) hist(i, column int) hist {
 	return l.leaves[i].hist.of(l.g.off[column], l.g.off[column+1])
@@ -76,6 +111,9 @@ func (l *level) hist(i, column int) hist {
 
 // column is the best split by one column.
 func (l *level) column(c int) split {
+	if len(l.leaves) == 0 {
+		return split{}
+	}
 	col := &l.g.cols[c]
 	f := newFinder(l.g.o, &l.g.packed, l.all)
 	f.base = l.base
@@ -102,9 +140,9 @@ func (l *level) numeric(f *finder, c, bins int) split {
 	var right, left [256]float64 // gain of each cut, by where missing goes
 	for i := range l.leaves {
 		h := l.hist(i, c)
-		l.finders[i].cuts(right[:last], h, sums{})
+		l.finders[i].cuts(right[:last], bins, h, sums{})
 		if missing {
-			l.finders[i].cuts(left[:bins-1], h, h.at(bins))
+			l.finders[i].cuts(left[:bins-1], bins, h, h.at(bins))
 		}
 	}
 	var s split
@@ -130,16 +168,21 @@ func (l *level) numeric(f *finder, c, bins int) split {
 	return s
 }
 
-// cuts adds to gain what a cut behind each bin would gain. Left is what is left of all of them.
-func (f *finder) cuts(gain []float64, h hist, left sums) {
-	worth := f.worth(left, f.L2)
+// cuts adds to gain what a cut behind each bin would gain. Left is what is left of all of them; the cut behind the last of bins has
+// no sign.
+func (f *finder) cuts(gain []float64, bins int, h hist, left sums) {
+	worth, sign := f.worth(left, f.L2), f.lim.sign
 	for at := range gain {
-		if h.n[at] > 0 {
-			left.add(h.at(at))
+		left.add(h.at(at))
+		if at == bins-1 {
+			f.lim.sign = 0
+		}
+		if h.n[at] > 0 || f.lim.sign != sign {
 			worth = f.worth(left, f.L2)
 		}
 		gain[at] += worth
 	}
+	f.lim.sign = sign
 }
 
 // worth is what parting the node so gains, in the units of scores, be it below 0; and 0 if the node may not be parted so.
@@ -185,7 +228,8 @@ func (l *level) left(i, c, slots int, s *split) (left sums) {
 // take gives each leaf the split with what it gains there.
 func (l *level) take(s split) {
 	for i, n := range l.leaves {
-		f := &l.finders[i]
+		f := l.finders[i]
+		f.lim.sign = l.g.sign(&s)
 		n.best = s
 		n.best.left = l.left(i, s.feature, l.g.cols[s.feature].Slots(), &s)
 		l2 := f.L2

@@ -14,12 +14,10 @@ import (
 // Operator is train.gbdt.
 type Operator struct {
 	Trees        int        `param:"trees" doc:"trees at most" default:"100" min:"1" max:"100000"`
-	Grow         string     `param:"grow" doc:"the order in which leaves are split: the one of the greatest gain first; level by level; or all of a level by one split, where a leaf that this would leave a side too small stays whole" enum:"leaf_wise|depth_wise|oblivious" default:"leaf_wise"`
 	Leaves       *int       `param:"leaves" doc:"leaves of a tree at most; if not given, 31 of a tree that grows leaf_wise, else what max_depth lets grow" min:"2" max:"65536"`
 	LearningRate float64    `param:"learning_rate" doc:"factor on what each tree adds" default:"0.1" min:">0" max:"1"`
 	Bins         int        `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
 	MinRows      int        `param:"min_rows" doc:"rows in a leaf at least" default:"20" min:"1"`
-	MinWeight    float64    `param:"min_child_weight" doc:"sum of hessians in a leaf at least" default:"0.001" min:"0"`
 	MinGain      float64    `param:"min_gain" doc:"what a split must take off the loss, more than" default:"0" min:"0"`
 	L1           float64    `param:"l1" doc:"penalty on the size of leaf values" default:"0" min:"0"`
 	L2           float64    `param:"l2" doc:"penalty on half the squares of leaf values" default:"1" min:"0"`
@@ -29,6 +27,8 @@ type Operator struct {
 	Seed         int64      `param:"seed" doc:"another number draws other samples" default:"0"`
 	EarlyStop    *EarlyStop `param:"early_stop" doc:"end when the metric on held-out rows gets no better, and keep the trees up to the best"`
 	Threshold    float64    `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+
+	Growing `param:",inline"`
 }
 
 // EarlyStop is train.gbdt's option early_stop.
@@ -117,6 +117,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 			WithHelp("there are rmse, mae"))
 	}
 	o.checkGrowth(&l)
+	o.checkConstraints(s, &l)
 	return out, l
 }
 
@@ -126,9 +127,9 @@ func (o *Operator) Narrow(operators.Site, []string) operators.Op { return o }
 // options are the core's.
 func (o *Operator) options(s operators.Site) Options {
 	c := Defaults()
-	c.Trees, c.LearningRate, c.Bins, c.MinRows, c.MinHessian, c.MinGain = o.Trees, o.LearningRate, o.Bins, o.MinRows, o.MinWeight, o.MinGain
+	c.Trees, c.LearningRate, c.Bins, c.MinRows, c.MinHessian, c.MinGain = o.Trees, o.LearningRate, o.Bins, o.MinRows, o.MinChildWeight, o.MinGain
 	o.growth(&c)
-	c.L1, c.L2, c.RowSample, c.ColumnSample = o.L1, o.L2, o.RowSample, o.ColumnSample
+	c.L1, c.L2, c.RowSample, c.ColumnSample, c.ColumnSampleNode = o.L1, o.L2, o.RowSample, o.ColumnSample, o.ColumnSampleNode
 	c.Seed = hash.Combine(s.Seed, uint64(o.Seed))
 	if s.Task.Kind == operators.Regression {
 		c.Objective = Regression
@@ -149,6 +150,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		return out, model.DataError("early_stop measures on valid rows, and there are none")
 	}
 	opt := o.options(s)
+	o.constrain(&opt, r.Features, train.Cols)
 	rows := int64(train.N + valid.N)
 	leaves := min(opt.Leaves, train.N/(2*opt.MinRows)+1) // that have rows enough to be split
 	// besides the input: codes, bins in both layouts, labels, scores, gradients, lists of rows; and the histograms of the leaves

@@ -1,6 +1,24 @@
 package gbdt
 
-import "github.com/headrace/headrace/operators/diag"
+import (
+	"slices"
+	"strconv"
+
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/operators/model"
+	"github.com/headrace/headrace/operators/param"
+)
+
+// Growing is train.gbdt's options of how trees grow.
+type Growing struct {
+	Grow             string              `param:"grow" doc:"the order in which leaves are split: the one of the greatest gain first; level by level; or all of a level by one split, where a leaf that this would leave a side too small stays whole" enum:"leaf_wise|depth_wise|oblivious" default:"leaf_wise"`
+	MinChildWeight   float64             `param:"min_child_weight" doc:"sum of hessians in a leaf at least" default:"0.001" min:"0"`
+	ColumnSampleNode float64             `param:"column_sample_node" doc:"share of a tree's columns that each node sees, or each level of an oblivious tree" default:"1" min:">0" max:"1"`
+	Monotone         param.Pairs[string] `param:"monotone" doc:"a column of numbers, then where the score may go as it grows, all else equal; missing values are outside the order" enum:"increasing|decreasing"`
+	Interactions     [][]string          `param:"interactions" doc:"groups of columns: those on the way from a root to a leaf are all in one group; a column in none meets no other"`
+}
 
 // growths are the names of the ways to grow.
 var growths = map[string]Growth{"leaf_wise": LeafWise, "depth_wise": DepthWise, "oblivious": Oblivious}
@@ -28,5 +46,70 @@ func (o *Operator) growth(c *Options) {
 		c.Leaves = *o.Leaves
 	case c.Growth != LeafWise:
 		c.Leaves = 1 << min(c.depth(), obliviousMax)
+	}
+}
+
+// checkConstraints reports columns in monotone and interactions that are not there, are no features, or have no order.
+func (o *Operator) checkConstraints(s operators.Site, l *diag.List) {
+	features := operators.FieldNames(model.RolesOf(s).Features)
+	find := func(name string, at diag.At) (operators.Field, bool) {
+		f, ok := s.In[0].Field(name)
+		switch {
+		case slices.Contains(features, name):
+		case ok:
+			l.Add(diag.New(diag.NoColumn, at, "column %q is no feature: it is the label, the weight, the group or an id", name).
+				WithHelp("%s", diag.DidYouMean(name, "features", features)))
+		case !s.In[0].Open:
+			_, bad := s.In[0].Want(name, at)
+			l.Add(bad...)
+		}
+		return f, ok
+	}
+	for _, p := range o.Monotone {
+		f, ok := find(p.Key, diag.At{Path: []string{"monotone", p.Key}, Key: true})
+		if ok && f.Type.Text() {
+			l.Add(diag.New(diag.ColumnType, diag.At{Path: []string{"monotone", p.Key}, Key: true}, "column %q is %s, whose values have no order", f.Name, f.Type).
+				WithHelp("leave it out; or make a number of it: feature.derive, feature.encode"))
+		}
+	}
+	for i, group := range o.Interactions {
+		for j, name := range group {
+			find(name, diag.Option("interactions", strconv.Itoa(i), strconv.Itoa(j)))
+		}
+	}
+}
+
+// constrain sets what is asked of columns, of the core's features: a wide column is as many of them as it has members.
+func (o *Operator) constrain(c *Options, features []operators.Field, cols []batch.Column) {
+	if len(o.Monotone) == 0 && len(o.Interactions) == 0 {
+		return
+	}
+	at := map[string][]int{}
+	n := 0
+	for j, f := range features {
+		members := 1
+		if f.Type.Kind == batch.Vector {
+			members = len(cols[j].Members)
+		}
+		for range members {
+			at[f.Name] = append(at[f.Name], n)
+			n++
+		}
+	}
+	c.Monotone = make([]int8, n)
+	for _, p := range o.Monotone {
+		for _, i := range at[p.Key] {
+			c.Monotone[i] = 1
+			if p.Value == "decreasing" {
+				c.Monotone[i] = -1
+			}
+		}
+	}
+	for _, group := range o.Interactions {
+		var g []int
+		for _, name := range group {
+			g = append(g, at[name]...)
+		}
+		c.Interactions = append(c.Interactions, g)
 	}
 }

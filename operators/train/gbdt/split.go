@@ -53,6 +53,7 @@ type finder struct {
 	catL2  float64 // the penalty where levels were ordered
 	// sum, where several nodes are split alike, is the score of parting all of them by a set of levels.
 	sum func(set *[4]uint64, l2 float64) float64
+	lim limits
 }
 
 // l2Most keeps products of hessians and penalties finite. Weights that it bounds the penalty for come to nothing against it.
@@ -67,6 +68,15 @@ func newFinder(o *Options, p *packed, total sums) finder {
 	f.L2 = min(o.L2/p.hs, l2Most)
 	f.smooth, f.catL2 = min(o.CatSmooth/p.hs, l2Most), min((o.L2+o.CatL2)/p.hs, l2Most)
 	f.base = f.Whole()
+	return f
+}
+
+// finder is that of a node.
+func (g *grower) finder(n *node) finder {
+	f := newFinder(g.o, &g.packed, n.total)
+	if g.signs != nil {
+		f.limit(n.held)
+	}
 	return f
 }
 
@@ -98,6 +108,9 @@ func (f *finder) apart(left sums, l2 float64) float64 {
 	if !f.Allowed(left.h, left.n) {
 		return 0
 	}
+	if f.lim.on {
+		return f.within(left, l2)
+	}
 	return f.Of(left.g, left.h, l2)
 }
 
@@ -116,12 +129,10 @@ func (f *finder) numeric(h hist, bins int) split {
 	if missing.n > 0 {
 		last = bins // all values left, missing alone on the right
 	}
-	f.G0, f.H0, f.N0 = 0, 0, 0
-	score, at := f.Best(h.g[:last], h.h[:last], h.n[:last])
+	score, at := f.cut(h, last, bins, sums{})
 	s := split{at: at}
 	if missing.n > 0 {
-		f.G0, f.H0, f.N0 = missing.g, missing.h, missing.n
-		if other, to := f.Best(h.g[:bins-1], h.h[:bins-1], h.n[:bins-1]); other > score || other == score && to < at {
+		if other, to := f.cut(h, bins-1, bins, missing); other > score || other == score && to < at {
 			score = other
 			s = split{at: to, missingLeft: true}
 		}
@@ -238,6 +249,9 @@ func (f *finder) levels(h hist, present []uint8) split {
 func (g *grower) column(f *finder, h hist, at int) split {
 	h = h.of(g.off[at], g.off[at+1])
 	c := &g.cols[at]
+	if g.signs != nil {
+		f.by(g.signs[at])
+	}
 	var s split
 	if c.Levels > 0 {
 		s = f.categories(h, c.Slots())
