@@ -50,6 +50,10 @@ func fuzzGraphs(t testing.TB) []Graph {
 	pick := One(&Choice{Values: []Value{{Kind: batch.String, S: "a"}, {Kind: batch.String, S: "b"}}}, []Named{{"p", batch.T(batch.Vector)}}, named("y", str))
 	soft.Out = []Port{{"y0", soft.Add(pick, map[string]int{"p": soft.Out[0].Slot})["y0"]}}
 	g = append(g, soft)
+	covered := &Trees{Levels: levels, Names: names(2), Trees: []Tree{coveredTree(r, 9, levels), coveredTree(r, 1, levels)}}
+	shap := One(&Shap{Of: []Ensemble{{Trees: covered}}}, named("x", append(f64, i64...)), []Named{{"p", batch.T(batch.Vector)}})
+	g = append(g, One(covered, named("x", append(f64, i64...)), named("y", f64)),
+		apart(shap, 3).Renamed(nil, map[string]string{"m.0": "y0", "m.1": "y1"}).Narrow([]string{"y0", "y1"}))
 	all := Graph{}
 	for i, h := range g {
 		in := map[string]string{} // the graphs read columns of one name as one column, and so of one type

@@ -19,6 +19,7 @@ type Trees struct {
 	Link   Link
 	Levels []int32 // of each feature; 0 for a number
 	Trees  []Tree
+	Names  []string // of each feature, for people; none where the trees do not say their Cover either
 
 	types []batch.Type
 	sets  []uint64
@@ -40,6 +41,7 @@ type Tree struct {
 	Cat         []int32  // -1, or where the bitset begins: (Levels+63)/64 words
 	Bits        []uint64 // the bitsets of the tree's splits, end to end, in the order of its nodes
 	Leaf        []float64
+	Cover       []int64 // of each leaf, the rows of the fit that came to it; none where that was not kept
 }
 
 func init() { Register(func() Kind { return &Trees{} }) }
@@ -71,10 +73,17 @@ func (k *Trees) Init(in, out []batch.Type) error {
 			return fmt.Errorf("feature %d is %s, want codes", j, t)
 		}
 	}
+	if len(k.Names) > 0 && len(k.Names) != len(in) {
+		return fmt.Errorf("%d names of %d features", len(k.Names), len(in))
+	}
 	k.types = in
 	k.sets, k.tree = nil, nil
 	for t := range k.Trees {
-		if err := k.Trees[t].check(k.Levels); err != nil {
+		err := k.Trees[t].check(k.Levels)
+		if err == nil {
+			err = k.Trees[t].checkCover(len(k.Names) > 0)
+		}
+		if err != nil {
 			return fmt.Errorf("tree %d: %w", t, err)
 		}
 		k.pack(&k.Trees[t])
@@ -442,6 +451,7 @@ func (k *Trees) Encode(w *canon.Writer) {
 		}
 		w.Floats(t.Leaf)
 	}
+	k.encodeCover(w)
 }
 
 // Decode reads the trees.
@@ -459,4 +469,5 @@ func (k *Trees) Decode(r *canon.Reader) {
 		t.Leaf = r.Floats()
 		k.Trees = append(k.Trees, t)
 	}
+	k.decodeCover(r)
 }

@@ -175,6 +175,12 @@ func TestTreesRefuses(t *testing.T) {
 		"levels below 0":           func(k *Trees, t *Tree) { k.Levels[1] = -1 },
 		"a feature too many":       func(k *Trees, t *Tree) { k.Levels = append(k.Levels, 0) },
 		"no such link":             func(k *Trees, t *Tree) { k.Link = 9 },
+		"names without covers":     func(k *Trees, t *Tree) { k.Names = []string{"a", "b"} },
+		"covers without names":     func(k *Trees, t *Tree) { t.Cover = []int64{1, 2, 3} },
+		"a cover cut short":        func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b"}, []int64{1, 2} },
+		"a cover below 0":          func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b"}, []int64{1, 2, -1} },
+		"a cover beyond floats":    func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b"}, []int64{1 << 53, 1, 1} },
+		"a name too many":          func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b", "c"}, []int64{1, 2, 3} },
 	} {
 		k := good()
 		change(k, &k.Trees[0])

@@ -13,6 +13,7 @@ type Inputs struct {
 	Named  []program.Named
 	At     map[string]int // their slots
 	Levels []int32        // of each; 0 for a number
+	Names  []string       // of each, for people
 
 	told map[int][]int32 // of each text feature, the levels that some split tells apart
 }
@@ -21,6 +22,9 @@ type Inputs struct {
 // what they were learnt from.
 func (v Vocabularies) Inputs(g *program.Graph, features []operators.Field, cols []batch.Column, meta []Meta, ts []Tree) *Inputs {
 	in := &Inputs{At: map[string]int{}, Levels: make([]int32, len(meta)), told: map[int][]int32{}}
+	for _, m := range meta {
+		in.Names = append(in.Names, m.Name)
+	}
 	feed := func(name string, t batch.Type, slot int) {
 		in.Named, in.At[name] = append(in.Named, program.Named{Name: name, Type: t}), slot
 	}
@@ -70,7 +74,7 @@ func told(n int, meta []Meta, ts []Tree) (levels []int32) {
 
 // Tree is a tree as the program has it, its bitsets over the levels that are told apart.
 func (in *Inputs) Tree(t *Tree) program.Tree {
-	out := program.Tree{Feature: t.Feature, Left: t.Left, Right: t.Right, MissingLeft: t.MissingLeft, Leaf: t.Leaf,
+	out := program.Tree{Feature: t.Feature, Left: t.Left, Right: t.Right, MissingLeft: t.MissingLeft, Leaf: t.Leaf, Cover: t.Cover,
 		Threshold: make([]float64, len(t.Feature)), Cat: make([]int32, len(t.Feature))}
 	for i, f := range t.Feature {
 		if t.Cat[i] < 0 {

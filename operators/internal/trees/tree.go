@@ -30,6 +30,8 @@ type Tree struct {
 	Bits []uint64
 	Gain []float64 // what the split took off the loss, in its unit
 	Leaf []float64 // what a row that reaches it has
+	// Cover is, of each leaf, how many rows the tree was grown from there: none where a learner keeps no count.
+	Cover []int64
 }
 
 // Find is the leaf that row r reaches.

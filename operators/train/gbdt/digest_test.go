@@ -13,9 +13,9 @@ import (
 // must give the same.
 func TestGolden(t *testing.T) {
 	golden := map[string]string{
-		"binary":              "71b47268830d09be",
-		"regression":          "0c5c65719d3cd695",
-		"regression weighted": "bd2ae6a6a7af6670",
+		"binary":              "2a860a841707d159",
+		"regression":          "7c3dcdb5822d2d6d",
+		"regression weighted": "7c0cd679757787cc",
 	}
 	for name, want := range golden {
 		kind := Binary

@@ -441,7 +441,10 @@ func (g *grower) tree(t *grown, values []float64) Tree {
 		Feature: make([]int32, n), Threshold: make([]float64, n),
 		Left: t.left, Right: t.right,
 		MissingLeft: make([]bool, n), Cat: make([]int32, n), Gain: make([]float64, n),
-		Leaf: values,
+		Leaf: values, Cover: make([]int64, len(t.leaves)),
+	}
+	for i, l := range t.leaves {
+		out.Cover[i] = int64(len(l.rows))
 	}
 	for i := range t.splits {
 		s := &t.splits[i]

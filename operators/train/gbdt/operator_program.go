@@ -12,7 +12,7 @@ import (
 func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Table, threshold float64) program.Graph {
 	var g program.Graph
 	in := v.Inputs(&g, r.Features, train.Cols, m.Features, m.Trees)
-	k := &program.Trees{Base: m.Base, Levels: in.Levels}
+	k := &program.Trees{Base: m.Base, Levels: in.Levels, Names: in.Names}
 	for i := range m.Trees {
 		k.Trees = append(k.Trees, in.Tree(&m.Trees[i]))
 	}

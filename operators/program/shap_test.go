@@ -1,0 +1,416 @@
+package program
+
+import (
+	"encoding/json"
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/headrace/headrace/operators/batch"
+)
+
+// coveredTree is a random tree with a cover.
+func coveredTree(r *rand.Rand, leaves int, levels []int32) Tree {
+	t := randomTree(r, leaves, levels)
+	for range t.Leaf {
+		t.Cover = append(t.Cover, 1+int64(r.IntN(50)))
+	}
+	return t
+}
+
+func names(n int) (s []string) {
+	for i := range n {
+		s = append(s, string(rune('a'+i)))
+	}
+	return s
+}
+
+// shapley computes the values by their definition, from all subsets of features: exponential, and nothing in common with the kind.
+func (k *Trees) shapley(in []batch.Column, row int) []float64 {
+	n := len(k.Levels)
+	value := make([]float64, 1<<n) // the score where the features of a set are known
+	for set := range value {
+		value[set] = k.Base
+		for i := range k.Trees {
+			t := &k.Trees[i]
+			var cover func(c int32) float64
+			cover = func(c int32) float64 {
+				if c < 0 {
+					return float64(t.Cover[^c])
+				}
+				return cover(t.Left[c]) + cover(t.Right[c])
+			}
+			var visit func(c int32) float64
+			visit = func(c int32) float64 {
+				if c < 0 {
+					return t.Leaf[^c]
+				}
+				if set>>t.Feature[c]&1 == 0 {
+					l, r := cover(t.Left[c]), cover(t.Right[c])
+					return (l*visit(t.Left[c]) + r*visit(t.Right[c])) / (l + r)
+				}
+				one := Trees{Levels: k.Levels, Trees: []Tree{{Feature: t.Feature[c : c+1], Threshold: t.Threshold[c : c+1], Left: []int32{^0}, Right: []int32{^1},
+					MissingLeft: t.MissingLeft[c : c+1], Cat: t.Cat[c : c+1], Bits: t.Bits, Leaf: []float64{1, 0}}}}
+				if one.score(in, row) == 1 {
+					return visit(t.Left[c])
+				}
+				return visit(t.Right[c])
+			}
+			if len(t.Feature) == 0 {
+				value[set] += t.Leaf[0]
+			} else {
+				value[set] += visit(0)
+			}
+		}
+	}
+	factorial := func(n int) float64 { return math.Gamma(float64(n + 1)) }
+	phi := make([]float64, n+1)
+	for j := range n {
+		for set := range value {
+			if s := bits.OnesCount(uint(set)); set>>j&1 == 0 {
+				phi[j] += factorial(s) * factorial(n-s-1) / factorial(n) * (value[set|1<<j] - value[set])
+			}
+		}
+	}
+	phi[n] = value[0]
+	return phi
+}
+
+// shapCases are ensembles over every type of feature.
+func shapCases(r *rand.Rand) (out []struct {
+	in []batch.Type
+	k  *Trees
+}) {
+	numbers := typesOf(batch.Float64, batch.Float32, batch.Int32, batch.Bool)
+	codes := typesOf(batch.Int32, batch.Int64)
+	for _, x := range []struct {
+		in     []batch.Type
+		levels []int32
+		leaves []int
+	}{
+		{numbers, make([]int32, 4), []int{2, 3, 9, 40}},
+		{append(slices.Clone(codes), numbers[:2]...), []int32{5, 65, 0, 0}, []int{1, 2, 20, 60}},
+		{codes[:1], []int32{130}, []int{9}},
+		{typesOf(batch.Float64), []int32{0}, []int{1, 30}},
+		{typesOf(batch.Float64), []int32{0}, nil},
+	} {
+		k := &Trees{Base: 0.5, Levels: x.levels, Names: names(len(x.in))}
+		for _, l := range x.leaves {
+			k.Trees = append(k.Trees, coveredTree(r, l, x.levels))
+		}
+		out = append(out, struct {
+			in []batch.Type
+			k  *Trees
+		}{x.in, k})
+	}
+	return out
+}
+
+func TestShap(t *testing.T) {
+	r := rand.New(rand.NewPCG(8, 9))
+	for _, x := range shapCases(r) {
+		var cols []batch.Column
+		for _, ty := range x.in {
+			cols = append(cols, lawColumn(r, ty, true))
+		}
+		shap := func() Graph {
+			return One(&Shap{Of: []Ensemble{{Trees: x.k}}}, named("x", x.in), []Named{{"p", batch.T(batch.Vector)}})
+		}
+		wide := len(x.in) + 1
+		laws(t, apart(shap(), wide), cols)
+		out := lawBatch(t, shap(), lawSize, cols)[0]
+		for i := range lawSize {
+			sum, size := 0.0, 0.0
+			for j := range wide {
+				sum, size = sum+out.Member(j)[i], size+math.Abs(out.Member(j)[i])
+			}
+			if raw := x.k.score(cols, i); math.Abs(sum-raw) > 1e-12*size {
+				t.Fatalf("row %d sums to %v, the score is %v", i, sum, raw)
+			}
+			if i%10 != 0 {
+				continue
+			}
+			for j, want := range x.k.shapley(cols, i) {
+				if got := out.Member(j)[i]; math.Abs(got-want) > 1e-12*size {
+					t.Fatalf("row %d, member %d is %v, want %v", i, j, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Leaves that no row came to, and nodes above such leaves only, weigh nothing: what is left is the tree without them.
+func TestShapOfNoRows(t *testing.T) {
+	k := &Trees{Levels: []int32{0, 0}, Names: names(2), Trees: []Tree{{
+		Feature: []int32{0, 1, 1}, Threshold: []float64{0, 0, 0}, Left: []int32{1, ^0, ^2}, Right: []int32{2, ^1, ^3}, MissingLeft: make([]bool, 3),
+		Cat: []int32{-1, -1, -1}, Leaf: []float64{1, 2, 3, 4}, Cover: []int64{0, 0, 3, 1}}}}
+	g := One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", typesOf(batch.Float64, batch.Float64)), []Named{{"p", batch.T(batch.Vector)}})
+	out, err := g.Batch(nil, 1, []batch.Column{batch.OfFloat64s([]float64{-1}), batch.OfFloat64s([]float64{1})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// v() = 3.25, v(a) = 1.5 as either side of a node without rows is as good, v(b) = 4, v(a, b) = 2
+	for j, want := range []float64{((1.5 - 3.25) + (2 - 4)) / 2, ((4 - 3.25) + (2 - 1.5)) / 2, 3.25} {
+		if got := out[0].Member(j)[0]; math.Abs(got-want) > 1e-14 {
+			t.Errorf("member %d is %v, want %v", j, got, want)
+		}
+	}
+}
+
+// A path of many features: the terms of the sum by subsets would cancel, here nothing does.
+func TestShapOfLongPath(t *testing.T) {
+	const n = 60
+	k := &Trees{Levels: make([]int32, n)}
+	tree := Tree{Leaf: make([]float64, n+1), Cover: make([]int64, n+1)}
+	var in []batch.Type
+	var cols []batch.Column
+	for j := range n {
+		k.Names = append(k.Names, strings.Repeat("x", j+1))
+		next := int32(j + 1)
+		if j == n-1 {
+			next = ^int32(n)
+		}
+		tree.Feature, tree.Threshold, tree.Cat = append(tree.Feature, int32(j)), append(tree.Threshold, 0), append(tree.Cat, -1)
+		tree.Left, tree.Right, tree.MissingLeft = append(tree.Left, ^int32(j)), append(tree.Right, next), append(tree.MissingLeft, false)
+		tree.Cover[j] = 1
+		in, cols = append(in, batch.T(batch.Float64)), append(cols, batch.OfFloat64s([]float64{1}))
+	}
+	tree.Leaf[n], tree.Cover[n] = 1, 1
+	k.Trees = []Tree{tree}
+	g := One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", in), []Named{{"p", batch.T(batch.Vector)}})
+	out, err := g.Batch(nil, 1, cols)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for j := range n + 1 {
+		v := out[0].Member(j)[0]
+		if sum += v; j < n && (v <= 0 || j > 0 && v <= out[0].Member(j - 1)[0]) {
+			t.Errorf("feature %d gives %v: each lets fewer rows pass than the one before, and gives more", j, v)
+		}
+	}
+	if math.Abs(sum-1) > 1e-14 {
+		t.Errorf("they sum to %v, want 1", sum)
+	}
+}
+
+// The rule for q points is exact for powers below 2q.
+func TestGaussLegendre(t *testing.T) {
+	for q := 1; q <= 40; q++ {
+		x, w := gaussLegendre(q)
+		for power := range 2 * q {
+			sum := 0.0
+			for i := range x {
+				sum += w[i] * math.Pow(x[i], float64(power))
+			}
+			if want := 1 / float64(power+1); math.Abs(sum-want) > 1e-14 {
+				t.Errorf("%d points: the integral of x^%d is %v, want %v", q, power, sum, want)
+			}
+		}
+	}
+}
+
+// XGBoost computes in 32-bit floats: its contributions are ours but for their rounding.
+func TestShapOfXGBoost(t *testing.T) {
+	data, err := os.ReadFile("../../testing/peers/shap.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var peer struct {
+		Cases []struct {
+			Name     string
+			Base     float64
+			Rows     [][]*float64
+			Contribs [][]float64
+			Trees    []struct {
+				Feature, Left, Right, Missing []int32
+				Threshold, Value, Cover       []float64
+			}
+		}
+	}
+	if err := json.Unmarshal(data, &peer); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range peer.Cases {
+		wide := len(c.Rows[0])
+		k := &Trees{Base: c.Base, Levels: make([]int32, wide), Names: names(wide)}
+		for _, x := range c.Trees {
+			var t Tree
+			at := make([]int32, len(x.Feature))
+			for i, f := range x.Feature {
+				if f < 0 {
+					at[i] = ^int32(len(t.Leaf))
+					// hessians are no whole numbers: only their ratios count
+					t.Leaf, t.Cover = append(t.Leaf, x.Value[i]), append(t.Cover, int64(math.Round(math.Ldexp(x.Cover[i], 30))))
+					continue
+				}
+				at[i] = int32(len(t.Feature))
+				t.Feature = append(t.Feature, f)
+				t.Threshold, t.Cat = append(t.Threshold, math.Nextafter(x.Threshold[i], math.Inf(-1))), append(t.Cat, -1)
+				t.Left, t.Right, t.MissingLeft = append(t.Left, x.Left[i]), append(t.Right, x.Right[i]), append(t.MissingLeft, x.Missing[i] == x.Left[i])
+			}
+			for i := range t.Left {
+				t.Left[i], t.Right[i] = at[t.Left[i]], at[t.Right[i]]
+			}
+			k.Trees = append(k.Trees, t)
+		}
+		cols := make([]batch.Column, wide)
+		for j := range cols {
+			v := make([]float64, len(c.Rows))
+			for i, row := range c.Rows {
+				if v[i] = math.NaN(); row[j] != nil {
+					v[i] = *row[j]
+				}
+			}
+			cols[j] = batch.OfFloat64s(v)
+		}
+		g := One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", repeat(batch.T(batch.Float64), wide)), []Named{{"p", batch.T(batch.Vector)}})
+		out, err := g.Batch(nil, len(c.Rows), cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		most := 0.0
+		for i, row := range c.Contribs {
+			for j, want := range row {
+				got := out[0].Member(j)[i]
+				if most = max(most, math.Abs(want)); math.Abs(got-want) > 3e-6 {
+					t.Errorf("%s: row %d, feature %d is %v, XGBoost says %v", c.Name, i, j, got, want)
+				}
+			}
+		}
+		if most < 0.5 {
+			t.Errorf("%s: all contributions are small: nothing is shown", c.Name)
+		}
+	}
+}
+
+func TestExplain(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	f64 := batch.T(batch.Float64)
+	x := []Named{{"a", f64}, {"b", f64}}
+	trees := func() *Trees {
+		return &Trees{Levels: []int32{0, 0}, Names: names(2), Trees: []Tree{coveredTree(r, 9, []int32{0, 0})}}
+	}
+	// two classes, the second of which reads the features the other way round
+	g := One(trees(), x, []Named{{"s0", f64}}).Beside(One(trees(), []Named{x[1], x[0]}, []Named{{"s1", f64}}))
+	at := map[string]int{}
+	for _, p := range g.Out {
+		at[p.Name] = p.Slot
+	}
+	p := g.Add(One(&Softmax{Members: []string{"cat", "dog"}}, []Named{{"s0", f64}, {"s1", f64}}, []Named{{"p", batch.T(batch.Vector)}}), at)["p"]
+	g.Output("p", p)
+	e, err := Explain(g, "p", "shap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err = Unmarshal(e.Narrow([]string{"s0", "s1", "shap"}).Marshal()); err != nil {
+		t.Fatal(err)
+	}
+	out, err := e.Batch(nil, 2, []batch.Column{batch.OfFloat64s([]float64{0.3, math.NaN()}), batch.OfFloat64s([]float64{-0.2, 2})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"shap_cat_a", "shap_cat_b", "shap_cat_base", "shap_dog_a", "shap_dog_b", "shap_dog_base"}; !slices.Equal(out[2].Members, want) {
+		t.Errorf("members %q", out[2].Members)
+	}
+	for i := range 2 {
+		for class := range 2 {
+			sum := 0.0
+			for j := range 3 {
+				sum += out[2].Member(3*class + j)[i]
+			}
+			if s := out[class].Float64s()[i]; math.Abs(s-sum) > 1e-13 {
+				t.Errorf("row %d, class %d: %v, the score is %v", i, class, sum, s)
+			}
+		}
+	}
+	for what, score := range map[string]string{"no output": "q", "an input": "a"} {
+		g := g
+		g.Out = append(slices.Clone(g.Out), Port{"a", g.In[0].Slot})
+		if _, err := Explain(g, score, "shap"); err == nil {
+			t.Errorf("%s is explained", what)
+		}
+	}
+	old := trees()
+	old.Names, old.Trees[0].Cover = nil, nil
+	if _, err := Explain(One(old, x, []Named{{"p", f64}}), "p", "shap"); err == nil || !strings.Contains(err.Error(), "how many rows") {
+		t.Errorf("trees without covers: %v", err)
+	}
+	if _, err := Explain(One(&Linear{W: []float64{1, 2}}, x, []Named{{"p", f64}}), "p", "shap"); err == nil || !strings.Contains(err.Error(), "only trees") {
+		t.Errorf("a linear model: %v", err)
+	}
+}
+
+// A feature may be called as the mean is.
+func TestShapMembers(t *testing.T) {
+	k := &Shap{Of: []Ensemble{{Trees: &Trees{Levels: []int32{0}, Names: []string{"base"}}}}}
+	if err := k.Init(typesOf(batch.Float64), typesOf(batch.Vector)); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(k.members, []string{"shap_base", "shap_base_"}) {
+		t.Errorf("members %q", k.members)
+	}
+}
+
+// Factors that are kept and factors that are made for each batch are the same.
+func TestShapTables(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	k := &Shap{Of: []Ensemble{{Trees: &Trees{Levels: []int32{0, 0}, Names: names(2), Trees: []Tree{coveredTree(r, 200, []int32{0, 0})}}}}}
+	g := One(k, named("x", typesOf(batch.Float64, batch.Float64)), []Named{{"p", batch.T(batch.Vector)}})
+	cols := []batch.Column{lawColumn(r, batch.T(batch.Float64), true), lawColumn(r, batch.T(batch.Float64), true)}
+	want := lawBatch(t, apart(g, 3), lawSize, cols)
+	if k.trees[0][0].table == nil {
+		t.Fatal("the factors are not kept")
+	}
+	k.trees[0][0].table = nil
+	lawSame(t, "factors that are not kept", lawBatch(t, apart(g, 3), lawSize, cols), want)
+}
+
+func BenchmarkShap(b *testing.B) {
+	const n, features = 1024, 20
+	r := rand.New(rand.NewPCG(1, 1))
+	k := &Trees{Levels: make([]int32, features)}
+	cols := make([]batch.Column, features)
+	for j := range cols {
+		v := make([]float64, n)
+		for i := range v {
+			v[i] = r.NormFloat64()
+		}
+		cols[j] = batch.OfFloat64s(v)
+		k.Names = append(k.Names, string(rune('a'+j)))
+	}
+	for range 100 {
+		t := coveredTree(r, 31, k.Levels)
+		for i := range t.Threshold {
+			t.Threshold[i] = r.NormFloat64()
+		}
+		k.Trees = append(k.Trees, t)
+	}
+	g := One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", repeat(batch.T(batch.Float64), features)), []Named{{"p", batch.T(batch.Vector)}})
+	b.Run("batch", func(b *testing.B) {
+		c := &batch.Ctx{}
+		for b.Loop() {
+			c.Reset()
+			if _, err := g.Batch(c, n, cols); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+	})
+	b.Run("row", func(b *testing.B) {
+		f, i := g.Frame(), 0
+		for b.Loop() {
+			for j, p := range g.In {
+				f.SetRow(p.Slot, &cols[j], i%n)
+			}
+			if err := g.Row(f); err != nil {
+				b.Fatal(err)
+			}
+			i++
+		}
+	})
+}
