@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/headrace/headrace/connectors"
@@ -14,6 +15,7 @@ import (
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/bundle"
+	"github.com/headrace/headrace/operators/model"
 	"github.com/headrace/headrace/operators/program"
 )
 
@@ -49,8 +51,9 @@ func LoadModel(cfg Config, ref string) (*bundle.Bundle, string, error) {
 }
 
 // Predict scores every row of a file with a published model and writes one row a row, in order: the row's number and the model's
-// columns, behind the columns of keep. It runs the program that was evaluated.
-func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []string) (*Prediction, error) {
+// columns, behind the columns of keep. It runs the program that was evaluated. With explain a wide column shap stands behind all: what each
+// feature adds to the raw score.
+func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []string, explain bool) (*Prediction, error) {
 	if cfg.FS == nil {
 		cfg.FS = files.Local()
 	}
@@ -63,6 +66,13 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 	b, name, err := LoadModel(cfg, ref)
 	if err != nil {
 		return nil, err
+	}
+	graph, outputs := b.Graph, b.Outputs
+	if explain {
+		if graph, err = model.Explain(graph, b.Manifest.Task.Kind); err != nil {
+			return nil, badArgument("--explain: %s: %v", name, err)
+		}
+		outputs = append(slices.Clone(outputs), operators.Field{Name: model.Shap, Type: batch.T(batch.Vector)})
 	}
 	data, err := openFile(ctx, cfg.FS, from, b.Inputs)
 	if err != nil {
@@ -82,7 +92,7 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 		in = append(in, i)
 		schema.Fields = append(schema.Fields, data.Schema().Fields[i])
 	}
-	schema.Fields = append(schema.Fields, b.Outputs...)
+	schema.Fields = append(schema.Fields, outputs...)
 	format, ok := connectors.ByExtension(to)
 	if !ok {
 		return nil, badArgument("%s: no format is known by that name's end; there are %s", to, extensions())
@@ -98,7 +108,7 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 	score := func(c *batch.Ctx, got batch.Batch) (batch.Batch, error) {
 		run := func(n int) (out []batch.Column, err error) {
 			part := got.Slice(c, 0, n)
-			return b.Graph.Batch(c, n, part.Cols[:len(b.Inputs)])
+			return graph.Batch(c, n, part.Cols[:len(b.Inputs)])
 		}
 		out, err := run(got.N)
 		if err != nil {

@@ -295,10 +295,14 @@ func headline(m map[string]float64) string {
 func (a *app) predict() *cobra.Command {
 	var output string
 	var keep []string
+	var explain bool
 	cores := 0
 	c := &cobra.Command{Use: "predict MODEL INPUT -o OUTPUT", Short: "Score a file with a published model, one row a row, in order", Args: exactly(2),
 		Long: `Predict scores every row of INPUT with MODEL (a name, name@alias, name@version, or a bundle's folder) and writes
-the row's number and the model's columns, in the order of INPUT. It runs the program that was evaluated.`,
+the row's number and the model's columns, in the order of INPUT. It runs the program that was evaluated.
+
+With --explain it also writes what each feature adds to the raw score of a model of trees (exact TreeSHAP): a column
+shap_FEATURE a feature, and shap_base, the mean over the rows that the model learnt from.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if output == "" {
 				return usage{fmt.Errorf("-o OUTPUT is missing")}
@@ -307,7 +311,7 @@ the row's number and the model's columns, in the order of INPUT. It runs the pro
 			if cfg.Workers = cores; cores == 0 {
 				cfg.Workers = engine.Cores()
 			}
-			p, err := engine.Predict(c.Context(), cfg, args[0], args[1], output, keep)
+			p, err := engine.Predict(c.Context(), cfg, args[0], args[1], output, keep, explain)
 			if err != nil {
 				return err
 			}
@@ -316,6 +320,7 @@ the row's number and the model's columns, in the order of INPUT. It runs the pro
 		}}
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write; its name's end decides the format")
 	c.Flags().StringSliceVar(&keep, "keep", nil, "columns of the input to write along")
+	c.Flags().BoolVar(&explain, "explain", false, "write what each feature adds to the raw score, of a model of trees")
 	c.Flags().IntVar(&cores, "cores", 0, "cores to use; 0: all")
 	return c
 }

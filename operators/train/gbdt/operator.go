@@ -1,8 +1,11 @@
 package gbdt
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/headrace/headrace/kernels/hash"
 	"github.com/headrace/headrace/operators"
@@ -27,6 +30,7 @@ type Operator struct {
 	Seed         int64      `param:"seed" doc:"another number draws other samples" default:"0"`
 	EarlyStop    *EarlyStop `param:"early_stop" doc:"end when the metric on held-out rows gets no better, and keep the trees up to the best"`
 	Threshold    float64    `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+	Explain      bool       `param:"explain" doc:"add a wide column shap: what each feature adds to the raw score of a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean raw score of the rows learnt from; together they are the raw score, of a binary task the log-odds"`
 
 	Growing `param:",inline"`
 }
@@ -40,7 +44,7 @@ type EarlyStop struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.gbdt", Version: 2, New: func() operators.Op { return &Operator{} },
+		Name: "train.gbdt", Version: 3, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits gradient-boosted trees to a binary label or a number, weighted by task.weight. Strings are learnt as categories and " +
 			"need no encoding, missing values need no filling; values that train rows do not have count as missing.",
 		Example: []operators.Example{{
@@ -97,6 +101,24 @@ func init() {
 				test  | SFO            | true      | 0.7310585786300049  | true
 				test  | OAK            | true      | 0.7310585786300049  | true
 				test  | nil            | true      | 0.7310585786300049  | true`,
+		}, {
+			Doc:     "what each feature adds: together, and with the mean, they are the estimate",
+			Options: "{trees: 1, leaves: 4, learning_rate: 1, min_rows: 1, l2: 0, explain: true}",
+			Task:    operators.Task{Kind: operators.Regression, Label: "price"},
+			In: []string{`
+				_part | rooms int64 | garage bool | price float64
+				train | 1           | false       | 10
+				train | 1           | true        | 15
+				train | 5           | false       | 30
+				train | 5           | true        | 35
+				test  | 4           | false       | 0`},
+			Out: `
+				_part | rooms int64 | garage bool | price float64 | pred float64 | shap vector[shap_rooms, shap_garage, shap_base]
+				train | 1           | false       | 10            | 10           | [-10, -2.5, 22.5]
+				train | 1           | true        | 15            | 15           | [-10, 2.5, 22.5]
+				train | 5           | false       | 30            | 30           | [10, -2.5, 22.5]
+				train | 5           | true        | 35            | 35           | [10, 2.5, 22.5]
+				test  | 4           | false       | 0             | 30           | [10, -2.5, 22.5]`,
 		}},
 	})
 }
@@ -118,6 +140,9 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	}
 	o.checkGrowth(&l)
 	o.checkConstraints(s, &l)
+	if o.Explain {
+		l.Add(model.Explains(s, &out)...)
+	}
 	return out, l
 }
 
@@ -188,8 +213,35 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		return out, &operators.ErrData{Err: err}
 	}
 	out.Program = programOf(m, v, r, train, o.Threshold)
+	if o.Explain {
+		if out.Program, err = model.Explain(out.Program, r.Kind); err != nil {
+			return out, fmt.Errorf("train.gbdt: explain: %w", err)
+		}
+	}
 	out.Notes = notes(m, opt, train.N, valid.N)
 	return out, nil
+}
+
+// splitsShown is how many features the fact of splits names.
+const splitsShown = 8
+
+// splitsText is how often trees split on each feature: the most frequent first, of equal ones in the order of the features.
+func splitsText(names []string, splits []int64) string {
+	var order []int
+	for j, n := range splits {
+		if n > 0 {
+			order = append(order, j)
+		}
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(splits[b], splits[a]) })
+	var out []string
+	for _, j := range order[:min(len(order), splitsShown)] {
+		out = append(out, fmt.Sprintf("%d by %s", splits[j], names[j]))
+	}
+	if more := len(order) - len(out); more > 0 {
+		out = append(out, fmt.Sprintf("by %d features more", more))
+	}
+	return strings.Join(out, ", ")
 }
 
 // notes are the importance of the features, the curve of the metric, and how many trees there are.
@@ -205,6 +257,9 @@ func notes(m *Model, o Options, train, valid int) (n operators.Notes) {
 	fact("rows", "%d", train)
 	fact("features", "%d", len(names))
 	fact("trees", "%d of %d", len(m.Trees), o.Trees)
+	if s := splitsText(names, m.Splits); s != "" {
+		fact("splits", "%s", s)
+	}
 	if len(m.Curve) > 0 {
 		c := operators.Curve{Name: "valid " + m.Metric, Y: m.Curve}
 		for i := range m.Curve {

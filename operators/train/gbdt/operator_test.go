@@ -185,7 +185,7 @@ func TestOperatorQuality(t *testing.T) {
 	if len(n.Curves) != 1 || n.Curves[0].Name != "valid log_loss" || len(n.Curves[0].Y) < 20 || n.Curves[0].X[0] != 1 {
 		t.Errorf("curves %v", n.Curves)
 	}
-	if facts := fmt.Sprint(n.Facts); !strings.Contains(facts, "best round") || !strings.Contains(facts, "of 500") {
+	if facts := fmt.Sprint(n.Facts); !strings.Contains(facts, "best round") || !strings.Contains(facts, "of 500") || !strings.Contains(facts, "{splits ") {
 		t.Errorf("facts %s", facts)
 	}
 	sum := 0.0
@@ -327,5 +327,52 @@ func TestOperatorDegenerate(t *testing.T) {
 	}
 	if f.Notes.Importance != nil {
 		t.Errorf("importance %v", f.Notes.Importance)
+	}
+}
+
+func TestSplitsText(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+	if got, want := splitsText(names, []int64{1, 0, 7, 7}), "7 by c, 7 by d, 1 by a"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := splitsText(names, []int64{1, 1, 1, 1, 1, 1, 1, 1, 1, 9}); !strings.HasPrefix(got, "9 by j, 1 by a, ") || !strings.HasSuffix(got, "1 by g, by 2 features more") {
+		t.Errorf("%q", got)
+	}
+	if got := splitsText(names, nil); got != "" {
+		t.Errorf("%q of no splits", got)
+	}
+}
+
+// The column that explain adds sums to the raw score, over every type of feature, and changes neither p nor pred.
+func TestOperatorExplains(t *testing.T) {
+	for _, kind := range []operators.TaskKind{operators.Binary, operators.Regression} {
+		in, b, task := opTable(4, 2000, kind)
+		plain := modeltest.Score(t, opFit(t, "{trees: 20}", operators.TestEnv(), in, b, task).Program, in, b)
+		out := modeltest.Score(t, opFit(t, "{trees: 20, explain: true}", operators.TestEnv(), in, b, task).Program, in, b)
+		shap := out[len(plain)]
+		mean := shap.Member(shap.Wide - 1)[0]
+		trains, scores := 0.0, 0.0
+		for i := range b.N {
+			sum, size := 0.0, 0.0
+			for j := range shap.Wide {
+				sum, size = sum+shap.Member(j)[i], size+math.Abs(shap.Member(j)[i])
+			}
+			got, want := sum, out[0].Float64s()[i]
+			if want != plain[0].Float64s()[i] {
+				t.Fatalf("row %d: %v, and unexplained %v", i, want, plain[0].Float64s()[i])
+			}
+			if kind == operators.Binary {
+				want = math.Log(want / (1 - want))
+			}
+			if math.Abs(got-want) > 1e-10*(1+size) {
+				t.Fatalf("%s, row %d: contributions sum to %v, the raw score is %v", kind, i, got, want)
+			}
+			if b.PartAt(i) == batch.Train {
+				trains, scores = trains+1, scores+want
+			}
+		}
+		if math.Abs(scores/trains-mean) > 1e-8*math.Abs(mean) {
+			t.Errorf("%s: the mean raw score of the rows learnt from is %v, the base %v", kind, scores/trains, mean)
+		}
 	}
 }
