@@ -102,23 +102,23 @@ func init() {
 				test  | OAK            | true      | 0.7310585786300049  | true
 				test  | nil            | true      | 0.7310585786300049  | true`,
 		}, {
-			Doc:     "what each feature adds: together, and with the mean, they are the estimate",
-			Options: "{trees: 1, leaves: 4, learning_rate: 1, min_rows: 1, l2: 0, explain: true}",
-			Task:    operators.Task{Kind: operators.Regression, Label: "price"},
+			Doc:     "what a feature adds to the mean: with it, it is the estimate",
+			Options: "{trees: 1, learning_rate: 1, min_rows: 1, l2: 0, explain: true}",
+			Task:    operators.Task{Kind: operators.Regression, Label: "y"},
 			In: []string{`
-				_part | rooms int64 | garage bool | price float64
-				train | 1           | false       | 10
-				train | 1           | true        | 15
-				train | 5           | false       | 30
-				train | 5           | true        | 35
-				test  | 4           | false       | 0`},
+				_part | a int64 | y float64
+				train | 1       | 10
+				train | 1       | 10
+				train | 5       | 30
+				train | 5       | 30
+				test  | 4       | 0`},
 			Out: `
-				_part | rooms int64 | garage bool | price float64 | pred float64 | shap vector[shap_rooms, shap_garage, shap_base]
-				train | 1           | false       | 10            | 10           | [-10, -2.5, 22.5]
-				train | 1           | true        | 15            | 15           | [-10, 2.5, 22.5]
-				train | 5           | false       | 30            | 30           | [10, -2.5, 22.5]
-				train | 5           | true        | 35            | 35           | [10, 2.5, 22.5]
-				test  | 4           | false       | 0             | 30           | [10, -2.5, 22.5]`,
+				_part | a int64 | y float64 | pred float64 | shap vector[shap_a, shap_base]
+				train | 1       | 10        | 10           | [-10, 20]
+				train | 1       | 10        | 10           | [-10, 20]
+				train | 5       | 30        | 30           | [10, 20]
+				train | 5       | 30        | 30           | [10, 20]
+				test  | 4       | 0         | 30           | [10, 20]`,
 		}},
 	})
 }
