@@ -599,7 +599,7 @@ func (x *drafter) softmax() {
 	if len(x.numbers) > 0 {
 		x.p("      - feature.scale: {columns: %s, method: standard}\n", wrapped(x.numbers))
 	}
-	x.p("\n  model:                       # a linear model of each class\n    from: %s\n    train.logistic: {l2: \"${{ params.l2 }}\"}\n", from)
+	x.p("\n  model:                       # a linear model of each class; train.gbdt takes text, nulls and any scale as they are\n    from: %s\n    train.logistic: {l2: \"${{ params.l2 }}\"}\n", from)
 	x.report()
 }
 

@@ -77,6 +77,30 @@ func (t Target) Classes(col *batch.Column, w []float64) (Classes, []int32, error
 	return classes, rows, nil
 }
 
+// Codes are the places of other rows' labels among the classes, -1 of one that is not among them.
+func (t Target) Codes(k Classes, col *batch.Column) ([]int32, error) {
+	if n := col.Nulls(); n > 0 {
+		return nil, t.null(n, col.N)
+	}
+	keys := counts.Keys{Type: col.Type}
+	rows := keys.Codes(nil, col)
+	place := make(map[program.Value]int32, len(k))
+	for j, v := range k {
+		place[v] = int32(j)
+	}
+	at := make([]int32, keys.Len())
+	for c := range at {
+		at[c] = -1
+		if j, ok := place[keys.Value(int32(c))]; ok {
+			at[c] = j
+		}
+	}
+	for i, c := range rows {
+		rows[i] = at[c]
+	}
+	return rows, nil
+}
+
 func (t Target) null(nulls, rows int) error {
 	return DataError("the label %q is null in %d of %d rows", t.Name, nulls, rows)
 }

@@ -109,7 +109,7 @@ func CheckTask(operator string, t operators.Task, kinds []operators.TaskKind) di
 	switch {
 	case t.Kind == operators.Multiclass && !slices.Contains(kinds, t.Kind) && strings.HasPrefix(operator, "train."):
 		what = "the task is multiclass"
-		help = "train.logistic learns many classes; kind: binary with positive: VALUE tells one of them from the others"
+		help = "train.gbdt and train.logistic learn many classes; kind: binary with positive: VALUE tells one of them from the others"
 	case t.Kind != operators.NoTask && t.Kind != "" && !slices.Contains(kinds, t.Kind):
 		what = fmt.Sprintf("the task is %s", t.Kind)
 	case t.Kind != operators.NoTask && t.Kind != "":

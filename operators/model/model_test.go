@@ -206,6 +206,35 @@ func TestClasses(t *testing.T) {
 	}
 }
 
+// Rows that were not learnt from are told by the same classes.
+func TestCodes(t *testing.T) {
+	y := Target{operators.Field{Name: "y", Type: text}, operators.Task{Kind: operators.Multiclass, Label: "y"}}
+	train := batch.OfStrings([]string{"b", "a", "", "c"})
+	k, _, err := y.Classes(&train, []float64{1, 1, 1, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dict := batch.OfStrings([]string{"c", "", "b"})
+	other := batch.OfCodes([]int32{2, 0, 1, 2}, &dict)
+	if code, err := y.Codes(k, &other); err != nil || fmt.Sprint(code) != "[2 -1 0 2]" {
+		t.Errorf("codes %v, %v", code, err)
+	}
+	null := train.WithNulls([]bool{true, false, false, false})
+	if _, err := y.Codes(k, &null); err == nil || !strings.Contains(err.Error(), "null in 1 of 4 rows") {
+		t.Errorf("null: %v", err)
+	}
+	y.Type = batch.T(batch.Int64)
+	numbers := batch.OfInt64s([]int64{7, -1})
+	k, _, err = y.Classes(&numbers, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers = batch.OfInt64s([]int64{-1, 8, 7})
+	if code, err := y.Codes(k, &numbers); err != nil || fmt.Sprint(code) != "[0 -1 1]" {
+		t.Errorf("codes %v, %v", code, err)
+	}
+}
+
 func TestCheckMulticlass(t *testing.T) {
 	many := Learner{Name: "train.x", Tasks: []operators.TaskKind{operators.Binary, operators.Multiclass}}
 	x := column1("x", float, false)
@@ -225,7 +254,7 @@ func TestCheckMulticlass(t *testing.T) {
 		{"one category", many, operators.Field{Name: "y", Type: text, Categories: []string{"a"}}, operators.Task{}, `E0502|always "a"`},
 		{"positive", many, column1("y", text, false), operators.Task{Positive: "a"}, "E0502|task.positive is for binary tasks"},
 		{"nullable", many, column1("y", text, true), operators.Task{}, "E0307|may be null"},
-		{"another learner", binary, column1("y", text, false), operators.Task{}, "E0501|the task is multiclass|train.logistic learns many classes"},
+		{"another learner", binary, column1("y", text, false), operators.Task{}, "E0501|the task is multiclass|train.gbdt and train.logistic learn many classes"},
 	} {
 		c.task.Kind, c.task.Label = operators.Multiclass, "y"
 		out, l := c.l.Check(operators.Site{In: []operators.Schema{operators.Of(x, c.label)}, Task: c.task})

@@ -34,7 +34,7 @@ func TestTreesOfLearner(t *testing.T) {
 	want := make([]float64, n)
 	m.Predict(features, want)
 
-	k := &program.Trees{Base: m.Base}
+	k := &program.Trees{Base: m.Base[0]}
 	for _, f := range m.Features {
 		k.Levels = append(k.Levels, int32(f.Levels))
 	}

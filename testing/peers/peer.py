@@ -22,7 +22,7 @@ def flags(doc):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("csv")
     p.add_argument("--label", required=True)
-    p.add_argument("--task", choices=["binary", "regression"], required=True)
+    p.add_argument("--task", choices=["binary", "multiclass", "regression"], required=True)
     p.add_argument("--positive", help="the label that counts as 1, when labels are not 0 and 1 or false and true")
     p.add_argument("--trees", type=int, default=100)
     p.add_argument("--leaves", type=int, default=63)
@@ -45,8 +45,8 @@ class Table:
     def __init__(self, a):
         began = time.perf_counter()
         listed = [c for c in a.categorical.split(",") if c]
-        # A binary label is read as it is written: pandas would make true a bool, and "01" a number.
-        written = listed + ([a.label] if a.task == "binary" else [])
+        # A class is read as it is written: pandas would make true a bool, and "01" a number.
+        written = listed + ([a.label] if a.task != "regression" else [])
         frame = pd.read_csv(a.csv, dtype={c: str for c in written}, keep_default_na=False, na_values=[""])
         for c in ["_part", a.label] + ([a.weight] if a.weight else []):
             if c not in frame:
@@ -66,6 +66,11 @@ class Table:
             y = (y == a.positive).astype(float) if a.positive is not None else y.map({"true": 1, "false": 0, "1": 1, "0": 0})
             if y.isna().any() or y.nunique() != 2:
                 raise SystemExit(f"{a.label} is not 0 and 1, nor false and true, both of them: say --positive")
+        self.classes = sorted(y[train].unique()) if a.task == "multiclass" else []
+        if a.task == "multiclass":
+            y = y.map({c: i for i, c in enumerate(self.classes)})
+            if y.isna().any():
+                raise SystemExit(f"{a.label} has classes that train does not have")
         y = y.to_numpy(np.float64)
         parts = frame["_part"].to_numpy()
         x = frame[self.features].astype(np.float64)
@@ -85,7 +90,12 @@ def loss(task, y, p, w):
     """What --early watches: log loss, or the root of the mean square."""
     if task == "regression":
         return float(np.sqrt(metrics.mean_squared_error(y, p, sample_weight=w)))
-    return float(metrics.log_loss(y, p, sample_weight=w))
+    return float(metrics.log_loss(y, p, sample_weight=w, labels=labels(p)))
+
+
+def labels(p):
+    """Those that columns of probabilities are of; None where there is one column."""
+    return range(p.shape[1]) if p.ndim == 2 else None
 
 
 def judge(task, y, p, w):
@@ -93,6 +103,10 @@ def judge(task, y, p, w):
     if task == "regression":
         return {"rmse": float(np.sqrt(metrics.mean_squared_error(y, p, **m))),
                 "mae": float(metrics.mean_absolute_error(y, p, **m)), "r2": float(metrics.r2_score(y, p, **m))}
+    if task == "multiclass":
+        best = p.argmax(axis=1)
+        return {"accuracy": float(metrics.accuracy_score(y, best, **m)), "log_loss": loss(task, y, p, w),
+                "macro_f1": float(metrics.f1_score(y, best, average="macro", **m))}
     return {"auc": float(metrics.roc_auc_score(y, p, **m)),
             "average_precision": float(metrics.average_precision_score(y, p, **m)),
             "log_loss": float(metrics.log_loss(y, p, **m)), "brier": float(metrics.brier_score_loss(y, p, **m)),

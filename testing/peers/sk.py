@@ -16,6 +16,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 def staged(a, model, x):
     if a.task == "binary":
         return (p[:, 1] for p in model.staged_predict_proba(x))
+    if a.task == "multiclass":
+        return model.staged_predict_proba(x)
     return model.staged_predict(x)
 
 
@@ -26,7 +28,7 @@ def main():
     native = [c for c in table.text if a.categories == "native" and table.levels[c] <= min(a.bins, 255)]
 
     def fit():
-        make = HistGradientBoostingClassifier if a.task == "binary" else HistGradientBoostingRegressor
+        make = HistGradientBoostingRegressor if a.task == "regression" else HistGradientBoostingClassifier
         model = make(max_iter=a.trees, max_leaf_nodes=a.leaves, learning_rate=a.rate, max_bins=min(a.bins, 255),
                      l2_regularization=a.l2, min_samples_leaf=20, early_stopping=False, random_state=a.seed,
                      categorical_features=[c in native for c in table.features] if native else None)
@@ -44,7 +46,9 @@ def main():
     def predict(fitted, part):
         (model, trees), x = fitted, table.x[part].to_numpy()
         if trees == a.trees:
-            return model.predict_proba(x)[:, 1] if a.task == "binary" else model.predict(x)
+            if a.task == "regression":
+                return model.predict(x)
+            return model.predict_proba(x)[:, 1] if a.task == "binary" else model.predict_proba(x)
         return next(itertools.islice(staged(a, model, x), trees - 1, None))
 
     peer.report("scikit-learn HistGradientBoosting", sklearn.__version__, a, table, fit, predict)

@@ -21,10 +21,13 @@ def main():
                            feature_types=kinds, enable_categorical=native, nthread=peer.THREADS)
 
     def fit():
-        params = {"objective": "binary:logistic" if a.task == "binary" else "reg:squarederror",
-                  "eval_metric": "logloss" if a.task == "binary" else "rmse", "tree_method": "hist",
+        objective, metric = {"binary": ("binary:logistic", "logloss"), "multiclass": ("multi:softprob", "mlogloss"),
+                             "regression": ("reg:squarederror", "rmse")}[a.task]
+        params = {"objective": objective, "eval_metric": metric, "tree_method": "hist",
                   "grow_policy": "lossguide", "max_depth": 0, "max_leaves": a.leaves, "max_bin": a.bins,
                   "eta": a.rate, "lambda": a.l2, "nthread": peer.THREADS, "seed": a.seed}
+        if a.task == "multiclass":
+            params["num_class"] = len(table.classes)
         more = {"evals": [(matrix("valid"), "valid")], "early_stopping_rounds": a.early, "verbose_eval": False} if a.early else {}
         model = xgb.train(params, matrix("train"), num_boost_round=a.trees, **more)
         return model, (model.best_iteration + 1 if a.early else a.trees)

@@ -22,7 +22,8 @@ const (
 // tree is measured on it, and with EarlyRounds the model ends at the best one;
 // valid has the features of train in the same order.
 //
-// Memory besides the input is 28 bytes a row and about 2 a feature and row;
+// Memory besides the input is 28 bytes a row, 16 more for each further class,
+// and about 2 a feature and row;
 // histograms come to 24 bytes a bin for each leaf, or 16 where a regression has
 // equal weights.
 func Fit(env Env, train Data, valid *Data, o Options) (*Model, error) {
@@ -64,11 +65,8 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 		m.Features = append(m.Features, Meta{Name: f.Name, Levels: f.Levels})
 	}
 	l := newLoss(t, &train, &o)
-	base, single := l.base()
+	base, single := l.begin()
 	m.Base = base
-	for i := range l.score {
-		l.score[i] = base
-	}
 	var val *validation
 	if valid != nil {
 		if err := same(&train, valid); err != nil {
@@ -81,7 +79,7 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 		if err != nil {
 			return nil, err
 		}
-		m.Metric = meter.metric
+		m.Metric = meter.name
 		val = &validation{meter: meter}
 	}
 	b := &booster{team: t, env: env, o: &o, m: m, loss: l, val: val}
@@ -94,6 +92,10 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 	}
 	b.grower = newGrower(t, &o, cols, train.N)
 	b.grower.bytes = trees.Bin(t, cols, &train, layIn(b.grower.groups, train.N))
+	b.grad = append(b.grad, b.grower.grad)
+	for range len(base) - 1 {
+		b.grad = append(b.grad, make([]uint64, train.N))
+	}
 	return b, nil
 }
 
@@ -102,7 +104,7 @@ type validation struct {
 	meter *meter
 	bytes trees.Binned
 	best  float64
-	at    int // trees at the best
+	at    int // rounds at the best
 }
 
 type booster struct {
@@ -114,8 +116,9 @@ type booster struct {
 	grower *grower // nil if there is nothing to learn, or to learn from
 	val    *validation
 
-	all        []int32 // rows of weight
-	rows, rest []int32 // of the present tree; of weight but not drawn for it
+	grad       [][]uint64 // of each output
+	all        []int32    // rows of weight
+	rows, rest []int32    // of the present round; of weight but not drawn for it
 }
 
 func (b *booster) run() error {
@@ -136,16 +139,19 @@ func (b *booster) run() error {
 				return fmt.Errorf("gbdt: stopped after %d trees: %w", t, err)
 			}
 		}
-		p, any := b.loss.pack(b.grower.grad)
+		p, any := b.loss.pack(b.grad)
 		if !any {
 			return nil
 		}
-		b.grower.packed = p
 		b.draw(uint64(t))
-		leaves := b.tree()
-		if leaves == 1 && !b.o.draws() {
-			// The next tree would find as little.
-			b.m.Trees = b.m.Trees[:t]
+		most := 0
+		for k := range p {
+			b.grower.grad, b.grower.packed = b.grad[k], p[k]
+			most = max(most, b.tree(k))
+		}
+		if most == 1 && !b.o.draws() {
+			// The next trees would find as little.
+			b.m.Trees = b.m.Trees[:t*len(p)]
 			return nil
 		}
 		if b.measure(t + 1) {
@@ -155,12 +161,12 @@ func (b *booster) run() error {
 	return nil
 }
 
-// draws says that one tree does not see what another does.
+// draws says that one round does not see what another does.
 func (o *Options) draws() bool {
 	return o.RowSample < 1 || o.ColumnSample < 1 || o.ColumnSampleNode < 1
 }
 
-// draw picks the rows and columns of tree t. Every row and column has its own
+// draw picks the rows and columns of round t. Every row and column has its own
 // number, from the seed, the tree and its place alone.
 func (b *booster) draw(t uint64) {
 	seed := hash.Draw(b.o.Seed, t, drawTree)
@@ -208,24 +214,25 @@ func some(columns []int, share float64, seed uint64, what uint32) []int {
 	return drawn
 }
 
-// tree grows the next tree, moves all scores by it, and says how many leaves it
-// has.
-func (b *booster) tree() int {
+// tree grows the next tree of an output, moves its scores by it, and says how
+// many leaves it has.
+func (b *booster) tree(output int) int {
 	g := b.grower
 	t := g.grow(b.rows)
 	pieces := spans(t.leaves)
-	values := b.loss.leaves(g, t, pieces, b.o)
+	values := b.loss.leaves(g, t, pieces, output, b.o)
 	g.clip(t, values, b.o.LearningRate)
-	b.loss.add(pieces, values)
+	b.loss.add(pieces, output, values)
 	if len(b.rest) > 0 || b.val != nil {
 		table := g.leafTable(t)
+		score := b.loss.score[output]
 		b.team.Blocks(len(b.rest), func(_, begin, end int) {
 			for _, r := range b.rest[begin:end] {
-				b.loss.score[r] += values[table.find(g.bytes, int(r))]
+				score[r] += values[table.find(g.bytes, int(r))]
 			}
 		})
 		if b.val != nil {
-			score := b.val.meter.score
+			score := b.val.meter.score[output]
 			b.team.Blocks(len(score), func(_, begin, end int) {
 				for r := begin; r < end; r++ {
 					score[r] += values[table.find(b.val.bytes, r)]
@@ -237,12 +244,12 @@ func (b *booster) tree() int {
 	return len(values)
 }
 
-// measure tells of the tree just grown, and reports whether to stop.
+// measure tells of the round just done, and reports whether to stop.
 func (b *booster) measure(done int) bool {
 	metric, value := "", 0.0
 	v := b.val
 	if v != nil {
-		metric, value = v.meter.metric, v.meter.value()
+		metric, value = v.meter.name, v.meter.value()
 		b.m.Curve = append(b.m.Curve, value)
 		if done == 1 || v.meter.better(value, v.best) {
 			v.best, v.at = value, done
@@ -254,13 +261,14 @@ func (b *booster) measure(done int) bool {
 	return v != nil && b.o.EarlyRounds > 0 && done-v.at >= b.o.EarlyRounds
 }
 
-// finish drops the trees after the best, and sums up the others.
+// finish drops the rounds after the best, and sums up the others.
 func (b *booster) finish() {
 	m := b.m
 	if b.val != nil && b.o.EarlyRounds > 0 {
-		m.Trees = m.Trees[:b.val.at:b.val.at]
+		n := b.val.at * len(m.Base)
+		m.Trees = m.Trees[:n:n]
 	}
-	m.Best = len(m.Trees)
+	m.Best = len(m.Trees) / len(m.Base)
 	for i := range m.Trees {
 		for n, f := range m.Trees[i].Feature {
 			m.Gain[f] += m.Trees[i].Gain[n]

@@ -27,7 +27,21 @@ func TestGolden(t *testing.T) {
 			d = weighted(d, 1, (*rand.Rand).Float64)
 		}
 		o := options(kind, func(o *Options) { o.RowSample, o.ColumnSample, o.EarlyRounds, o.L2, o.L1 = 0.8, 0.8, 5, 0.3, 0.1 })
-		text := strings.ReplaceAll(fmt.Sprintf("%#v", *fit(t, d, &v, o)), "trees.", "gbdt.") // the package of a type is no part of it
+		m := fit(t, d, &v, o)
+		// The form that the digests were first taken of, when a model had one score.
+		type Model struct {
+			Objective Objective
+			Features  []Meta
+			Base      float64
+			Trees     []Tree
+			Best      int
+			Gain      []float64
+			Splits    []int64
+			Metric    string
+			Curve     []float64
+		}
+		one := Model{m.Objective, m.Features, m.Base[0], m.Trees, m.Best, m.Gain, m.Splits, m.Metric, m.Curve}
+		text := strings.ReplaceAll(fmt.Sprintf("%#v", one), "trees.", "gbdt.") // the package of a type is no part of it
 		got := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:16]
 		if got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)

@@ -21,6 +21,9 @@ import (
 func options(kind Objective, change ...func(*Options)) Options {
 	o := Defaults()
 	o.Objective, o.Trees = kind, 12
+	if kind == Multiclass {
+		o.Classes = 4
+	}
 	for _, c := range change {
 		c(&o)
 	}
@@ -38,6 +41,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 		"binary sampled":      {kind: Binary, change: []func(*Options){sampled, func(o *Options) { o.EarlyMetric = AUC }}},
 		"regression":          {kind: Regression},
 		"regression weighted": {kind: Regression, weight: (*rand.Rand).Float64, change: []func(*Options){sampled}},
+		"multiclass":          {kind: Multiclass, change: []func(*Options){sampled, func(o *Options) { o.Trees = 1 }}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -48,8 +52,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 				d = weighted(d, 3, c.weight)
 				v = weighted(v, 4, c.weight)
 			}
-			o := options(c.kind, c.change...)
-			o.Trees = 4
+			o := options(c.kind, append([]func(*Options){func(o *Options) { o.Trees = 4 }}, c.change...)...)
 			var want []byte
 			for _, level := range cpu.Levels() {
 				restore := cpu.Lower(level)
@@ -121,7 +124,7 @@ func TestSameBitsOfAMillionRows(t *testing.T) {
 }
 
 func TestRowOrderDoesNotMatter(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass} {
 		for _, weight := range []func(*rand.Rand) float64{nil, (*rand.Rand).Float64} {
 			d, v := synth(1, 20_000, kind), synth(2, 3000, kind)
 			if weight != nil {
@@ -144,7 +147,7 @@ func TestRowOrderDoesNotMatter(t *testing.T) {
 // gains close to each other may still be told apart otherwise. Asked for are
 // predictions within 1% of the labels' spread for all but 1 in 100 rows.
 func TestWeightTwoIsRowTwice(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass} {
 		d := synth(1, 6000, kind)
 		for _, f := range d.Features[:2] {
 			for i, x := range f.Values {
@@ -180,7 +183,7 @@ func TestWeightTwoIsRowTwice(t *testing.T) {
 }
 
 func TestWeightZeroIsNoRow(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass} {
 		for _, other := range []func(*rand.Rand) float64{nil, (*rand.Rand).Float64} {
 			d := weighted(synth(1, 20_000, kind), 5, func(r *rand.Rand) float64 {
 				w := 1.0
@@ -251,7 +254,7 @@ func TestConstantColumnChangesNothing(t *testing.T) {
 // A row must reach the same leaf by its bins, while training, and by its
 // values, ever after: the scores are then the same sums to the bit.
 func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass} {
 		for _, share := range []float64{1, 0.5} {
 			d, v := synth(1, 30_000, kind), synth(2, 30_000, kind)
 			// Codes that training did not know, and values outside its range.
@@ -268,10 +271,10 @@ func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.finish()
-			if !slices.Equal(predict(b.m, d), b.loss.score) {
+			if !slices.Equal(predict(b.m, d), slices.Concat(b.loss.score...)) {
 				t.Errorf("%v, share %v: training rows differ", kind, share)
 			}
-			if !slices.Equal(predict(b.m, v), b.val.meter.score) {
+			if !slices.Equal(predict(b.m, v), slices.Concat(b.val.meter.score...)) {
 				t.Errorf("%v, share %v: validation rows differ", kind, share)
 			}
 		}
@@ -279,9 +282,13 @@ func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
 }
 
 func TestEarlyStopReplaysCurve(t *testing.T) {
-	for _, metric := range []string{LogLoss, AUC, RMSE, MAE} {
-		d, v := synth(1, 1500, Binary), synth(2, 1500, Binary)
-		o := options(Binary, func(o *Options) {
+	for _, c := range []struct {
+		kind   Objective
+		metric string
+	}{{Binary, LogLoss}, {Binary, AUC}, {Binary, RMSE}, {Binary, MAE}, {Binary, Accuracy}, {Multiclass, LogLoss}, {Multiclass, Accuracy}} {
+		metric := c.metric
+		d, v := synth(1, 1500, c.kind), synth(2, 1500, c.kind)
+		o := options(c.kind, func(o *Options) {
 			o.Trees, o.LearningRate, o.EarlyRounds, o.EarlyMetric, o.MinRows = 300, 0.3, 7, metric, 5
 		})
 		var told []float64
@@ -300,17 +307,17 @@ func TestEarlyStopReplaysCurve(t *testing.T) {
 		}
 		best := 0
 		for i, x := range m.Curve {
-			if metric == AUC && x > m.Curve[best] || metric != AUC && x < m.Curve[best] {
+			if higher := metricOf(metric).higher; higher && x > m.Curve[best] || !higher && x < m.Curve[best] {
 				best = i
 			}
 		}
-		if m.Best != best+1 || len(m.Trees) != m.Best || len(m.Curve) != m.Best+o.EarlyRounds {
+		if m.Best != best+1 || len(m.Trees) != m.Best*len(m.Base) || len(m.Curve) != m.Best+o.EarlyRounds {
 			t.Errorf("%s: %d trees, best %d, curve of %d with its best at %d", metric, len(m.Trees), m.Best, len(m.Curve), best+1)
 		}
 		// The curve is what the kept trees score, tree by tree.
 		short := *m
-		for i := range m.Trees {
-			short.Trees = m.Trees[:i+1]
+		for i := range m.Best {
+			short.Trees = m.Trees[:(i+1)*len(m.Base)]
 			if got := measureOf(t, &short, v, metric); got != m.Curve[i] {
 				t.Errorf("%s: curve[%d] is %v, the trees give %v", metric, i, m.Curve[i], got)
 			}
@@ -381,11 +388,11 @@ func TestLearnsNonLinear(t *testing.T) {
 	v, truth := synthTruth(2, 10_000, Binary)
 	m := fit(t, d, nil, options(Binary, func(o *Options) { o.Trees = 100 }))
 	got := measureOf(t, m, v, AUC)
-	best, err := newMeter(single(), &v, &Options{EarlyMetric: AUC}, 0)
+	best, err := newMeter(single(), &v, &Options{EarlyMetric: AUC}, []float64{0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	best.score = truth
+	best.score[0] = truth
 	if top := best.value(); got < top-0.03 {
 		t.Errorf("AUC %v, of the truth %v", got, top)
 	}
@@ -453,7 +460,8 @@ func TestLimitsHold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, _ := b.loss.pack(b.grower.grad)
+	packs, _ := b.loss.pack(b.grad)
+	p := packs[0]
 	b.grower.packed = p
 	b.all = make([]int32, d.N)
 	for i := range b.all {
@@ -549,7 +557,7 @@ func TestNothingToLearn(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if len(m.Trees) != 0 || m.Best != 0 || math.Abs(m.Base-c.base) > 0.05 || c.o.Objective == Regression && m.Base != c.base {
+		if len(m.Trees) != 0 || m.Best != 0 || math.Abs(m.Base[0]-c.base) > 0.05 || c.o.Objective == Regression && m.Base[0] != c.base {
 			t.Errorf("%s: %d trees, base %v, want %v", name, len(m.Trees), m.Base, c.base)
 		}
 	}
@@ -587,33 +595,35 @@ func TestRefuses(t *testing.T) {
 		return Data{Features: []Feature{{Name: "x", Values: []float64{1, 2}}, {Name: "c", Codes: []int32{0, -1}, Levels: 1}}, Label: []float64{0, 1}, Weight: []float64{1, 1}, N: 2}
 	}
 	cases := map[string]func(d *Data, o *Options){
-		"3 labels for 2 rows":         func(d *Data, o *Options) { d.Label = []float64{0, 1, 1} },
-		"1 weights for 2 rows":        func(d *Data, o *Options) { d.Weight = d.Weight[:1] },
-		"has 1 values":                func(d *Data, o *Options) { d.Features[0].Values = d.Features[0].Values[:1] },
-		"has 1 codes":                 func(d *Data, o *Options) { d.Features[1].Codes = d.Features[1].Codes[:1] },
-		"has code 1 of 1 levels":      func(d *Data, o *Options) { d.Features[1].Codes[1] = 1 },
-		"both values and codes":       func(d *Data, o *Options) { d.Features[0].Codes = d.Features[1].Codes },
-		"0 levels":                    func(d *Data, o *Options) { d.Features[1].Levels = 0 },
-		"label 2 in row 1":            func(d *Data, o *Options) { d.Label[1] = 2 },
-		"label NaN in row 1":          func(d *Data, o *Options) { d.Label[1], o.Objective = math.NaN(), Regression },
-		"label 1e+200":                func(d *Data, o *Options) { d.Label[1], o.Objective = 1e200, Regression },
-		"weight -1":                   func(d *Data, o *Options) { d.Weight[0] = -1 },
-		"weight NaN":                  func(d *Data, o *Options) { d.Weight[0] = math.NaN() },
-		"no row has a weight":         func(d *Data, o *Options) { d.Weight = []float64{0, 0} },
-		"0 rows":                      func(d *Data, o *Options) { *d = Data{} },
-		"trees is 0":                  func(d *Data, o *Options) { o.Trees = 0 },
-		"leaves is 1":                 func(d *Data, o *Options) { o.Leaves = 1 },
-		"bins is 256":                 func(d *Data, o *Options) { o.Bins = 256 },
-		"learning rate is NaN":        func(d *Data, o *Options) { o.LearningRate = math.NaN() },
-		"row sample is 1.5":           func(d *Data, o *Options) { o.RowSample = 1.5 },
-		"l2 is -1":                    func(d *Data, o *Options) { o.L2 = -1 },
-		"unknown metric \"gini\"":     func(d *Data, o *Options) { o.EarlyMetric = "gini" },
-		"auc needs the binary":        func(d *Data, o *Options) { o.EarlyMetric, o.Objective = AUC, Regression },
-		"unknown objective 7":         func(d *Data, o *Options) { o.Objective = 7 },
-		"min rows is 0":               func(d *Data, o *Options) { o.MinRows = 0 },
-		"early rounds is -1":          func(d *Data, o *Options) { o.EarlyRounds = -1 },
-		"cat max is 0":                func(d *Data, o *Options) { o.CatMax = 0 },
-		"column sample is 0, want mo": func(d *Data, o *Options) { o.ColumnSample = 0 },
+		"3 labels for 2 rows":           func(d *Data, o *Options) { d.Label = []float64{0, 1, 1} },
+		"1 weights for 2 rows":          func(d *Data, o *Options) { d.Weight = d.Weight[:1] },
+		"has 1 values":                  func(d *Data, o *Options) { d.Features[0].Values = d.Features[0].Values[:1] },
+		"has 1 codes":                   func(d *Data, o *Options) { d.Features[1].Codes = d.Features[1].Codes[:1] },
+		"has code 1 of 1 levels":        func(d *Data, o *Options) { d.Features[1].Codes[1] = 1 },
+		"both values and codes":         func(d *Data, o *Options) { d.Features[0].Codes = d.Features[1].Codes },
+		"0 levels":                      func(d *Data, o *Options) { d.Features[1].Levels = 0 },
+		"label 2 in row 1":              func(d *Data, o *Options) { d.Label[1] = 2 },
+		"label NaN in row 1":            func(d *Data, o *Options) { d.Label[1], o.Objective = math.NaN(), Regression },
+		"label 2 in row 1, want the nu": func(d *Data, o *Options) { d.Label[1], o.Objective, o.Classes = 2, Multiclass, 2 },
+		"classes is 1":                  func(d *Data, o *Options) { o.Objective, o.Classes = Multiclass, 1 },
+		"label 1e+200":                  func(d *Data, o *Options) { d.Label[1], o.Objective = 1e200, Regression },
+		"weight -1":                     func(d *Data, o *Options) { d.Weight[0] = -1 },
+		"weight NaN":                    func(d *Data, o *Options) { d.Weight[0] = math.NaN() },
+		"no row has a weight":           func(d *Data, o *Options) { d.Weight = []float64{0, 0} },
+		"0 rows":                        func(d *Data, o *Options) { *d = Data{} },
+		"trees is 0":                    func(d *Data, o *Options) { o.Trees = 0 },
+		"leaves is 1":                   func(d *Data, o *Options) { o.Leaves = 1 },
+		"bins is 256":                   func(d *Data, o *Options) { o.Bins = 256 },
+		"learning rate is NaN":          func(d *Data, o *Options) { o.LearningRate = math.NaN() },
+		"row sample is 1.5":             func(d *Data, o *Options) { o.RowSample = 1.5 },
+		"l2 is -1":                      func(d *Data, o *Options) { o.L2 = -1 },
+		"unknown metric \"gini\"":       func(d *Data, o *Options) { o.EarlyMetric = "gini" },
+		"auc is not of the objective":   func(d *Data, o *Options) { o.EarlyMetric, o.Objective = AUC, Regression },
+		"unknown objective 77":          func(d *Data, o *Options) { o.Objective = 77 },
+		"min rows is 0":                 func(d *Data, o *Options) { o.MinRows = 0 },
+		"early rounds is -1":            func(d *Data, o *Options) { o.EarlyRounds = -1 },
+		"cat max is 0":                  func(d *Data, o *Options) { o.CatMax = 0 },
+		"column sample is 0, want mo":   func(d *Data, o *Options) { o.ColumnSample = 0 },
 	}
 	for want, change := range cases {
 		d, o := ok(), options(Binary)

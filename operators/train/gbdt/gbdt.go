@@ -34,15 +34,19 @@ const (
 	Binary Objective = iota
 	// Regression is half the squared error; raw scores are in the label's unit.
 	Regression
+	// Multiclass is log-loss of labels that are the numbers of classes; the
+	// softmax of a row's raw scores, one a class, is their probabilities.
+	Multiclass
+
+	objectives = iota
 )
+
+var objectiveNames = [objectives]string{"binary", "squared_error", "multiclass"}
 
 // String names the objective.
 func (o Objective) String() string {
-	switch o {
-	case Binary:
-		return "binary"
-	case Regression:
-		return "regression"
+	if o < objectives {
+		return objectiveNames[o]
 	}
 	return fmt.Sprintf("objective(%d)", uint8(o))
 }
@@ -63,17 +67,12 @@ const depthDefault = 6
 // obliviousMax is how deep oblivious trees are at most: their leaves double with each level.
 const obliviousMax = 16
 
-// Names of the metrics that a validation curve can hold. Lower is better, but
-// for AUC.
-const (
-	LogLoss = "log_loss" // binary only
-	AUC     = "auc"      // binary only; higher is better
-	RMSE    = "rmse"     // of the probability for binary
-	MAE     = "mae"      // of the probability for binary
-)
-
 // Feature is one column.
 type Feature = trees.Feature
+
+// unknown is the label of rows of validation data that are of a class that
+// training has not.
+const unknown = -1
 
 // Data is a table.
 type Data = trees.Data
@@ -81,6 +80,7 @@ type Data = trees.Data
 // Options of Fit. Start from Defaults; a zero Options is not valid.
 type Options struct {
 	Objective    Objective
+	Classes      int     // of a multiclass label
 	Trees        int     // at most this many, at least 1
 	Leaves       int     // of one tree at most, at least 2; an Oblivious tree has 1<<MaxDepth at most
 	LearningRate float64 // factor on every leaf, in (0, 1]
@@ -113,7 +113,7 @@ type Options struct {
 	// EarlyRounds stops after so many trees without a better metric on the
 	// validation data, and keeps the best; 0 keeps all trees.
 	EarlyRounds int
-	EarlyMetric string // one of the metric names; empty is LogLoss or RMSE by objective
+	EarlyMetric string // one of the metric names; empty is that of the objective
 }
 
 // Defaults is what does well on most tables.
@@ -140,7 +140,8 @@ func (o Options) Validate() error {
 	share := func(name string, v float64) {
 		no(!(v > 0 && v <= 1), "%s is %v, want more than 0 and at most 1", name, v)
 	}
-	no(o.Objective > Regression, "unknown objective %d", o.Objective)
+	no(o.Objective >= objectives, "unknown objective %d", o.Objective)
+	no(o.Objective == Multiclass && o.Classes < 2, "classes is %d, want at least 2", o.Classes)
 	no(o.Trees < 1, "trees is %d, want at least 1", o.Trees)
 	no(o.Leaves < 2 || o.Leaves > 1<<20, "leaves is %d, want 2 to %d", o.Leaves, 1<<20)
 	share("learning rate", o.LearningRate)
@@ -162,12 +163,10 @@ func (o Options) Validate() error {
 	no(o.CatMinGroup < 1, "cat min group is %d, want at least 1", o.CatMinGroup)
 	no(o.CatOneHot < 0, "cat one hot is %d, want at least 0", o.CatOneHot)
 	no(o.EarlyRounds < 0, "early rounds is %d, want at least 0", o.EarlyRounds)
-	switch o.EarlyMetric {
-	case "", RMSE, MAE:
-	case LogLoss, AUC:
-		no(o.Objective != Binary, "metric %s needs the binary objective", o.EarlyMetric)
-	default:
-		no(true, "unknown metric %q, want log_loss, auc, rmse or mae", o.EarlyMetric)
+	if m := metricOf(o.metric()); m == nil {
+		no(true, "unknown metric %q", o.EarlyMetric)
+	} else {
+		no(!m.of(o.Objective), "metric %s is not of the objective %s", o.EarlyMetric, o.Objective)
 	}
 	return errors.Join(errs...)
 }
@@ -185,10 +184,7 @@ func (o Options) metric() string {
 	if o.EarlyMetric != "" {
 		return o.EarlyMetric
 	}
-	if o.Objective == Binary {
-		return LogLoss
-	}
-	return RMSE
+	return newObjective(&o).metric()
 }
 
 // Env is what Fit asks of its caller; a nil field is done without.
@@ -240,7 +236,7 @@ func check(d *Data, o Options, what string, training bool) error {
 			return bad("feature %q has %d values for %d rows", f.Name, len(f.Values), d.N)
 		}
 	}
-	positive := false
+	positive, loss := false, newObjective(&o)
 	for i, y := range d.Label {
 		w := d.WeightOf(i)
 		// The bounds keep squares and sums of what follows finite.
@@ -251,11 +247,8 @@ func check(d *Data, o Options, what string, training bool) error {
 			continue
 		}
 		positive = true
-		if o.Objective == Binary && y != 0 && y != 1 {
-			return bad("label %v in row %d, want 0 or 1", y, i)
-		}
-		if !(math.Abs(y) <= 1e100) {
-			return bad("label %v in row %d, want a number within 1e100 of 0", y, i)
+		if want, ok := loss.label(y); !ok && (training || o.Objective != Multiclass || y != unknown) {
+			return bad("label %v in row %d, want %s", y, i, want)
 		}
 	}
 	if !positive {

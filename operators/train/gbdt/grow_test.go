@@ -95,10 +95,10 @@ func TestWaysLeafIsPredictedLeaf(t *testing.T) {
 		v.Features[3].Values[4] = math.NaN() // never missing in training
 		for name, way := range ways {
 			b := growBooster(t, single(), d, &v, options(kind, way), nil)
-			if !slices.Equal(predict(b.m, d), b.loss.score) {
+			if !slices.Equal(predict(b.m, d), slices.Concat(b.loss.score...)) {
 				t.Errorf("%s, %v: training rows differ", name, kind)
 			}
-			if !slices.Equal(predict(b.m, v), b.val.meter.score) {
+			if !slices.Equal(predict(b.m, v), slices.Concat(b.val.meter.score...)) {
 				t.Errorf("%s, %v: validation rows differ", name, kind)
 			}
 		}
@@ -136,11 +136,11 @@ func TestWaysHistograms(t *testing.T) {
 func TestWaysLearn(t *testing.T) {
 	d := synth(1, 20_000, Binary)
 	v, truth := synthTruth(2, 10_000, Binary)
-	best, err := newMeter(single(), &v, &Options{EarlyMetric: AUC}, 0)
+	best, err := newMeter(single(), &v, &Options{EarlyMetric: AUC}, []float64{0})
 	if err != nil {
 		t.Fatal(err)
 	}
-	best.score = truth
+	best.score[0] = truth
 	for name, way := range ways {
 		// What holds trees back is not true of these data.
 		m := fit(t, d, nil, options(Binary, way, func(o *Options) { o.Trees, o.Monotone, o.Interactions = 60, nil, nil }))
@@ -192,7 +192,8 @@ func TestObliviousLevels(t *testing.T) {
 			t.Fatal(err)
 		}
 		g := b.grower
-		g.packed, _ = b.loss.pack(g.grad)
+		packs, _ := b.loss.pack(b.grad)
+		g.packed = packs[0]
 		b.all = make([]int32, d.N)
 		for i := range b.all {
 			b.all[i] = int32(i)

@@ -65,7 +65,7 @@ func fit(t testing.TB, train Data, valid *Data, o Options) *Model {
 }
 
 func predict(m *Model, d Data) []float64 {
-	out := make([]float64, d.N)
+	out := make([]float64, d.N*len(m.Base))
 	m.Predict(d.Features, out)
 	return out
 }
@@ -103,11 +103,14 @@ func synthTruth(seed uint64, n int, kind Objective) (Data, []float64) {
 			a[i] = math.Inf(r.IntN(2)*2 - 1)
 		}
 		truth[i] = s
-		if kind == Binary {
+		switch kind {
+		case Multiclass: // of four
+			d.Label[i] = min(max(math.Floor(s/2+2+0.5*r.NormFloat64()), 0), 3)
+		case Binary:
 			if r.Float64() < 1/(1+math.Exp(-s)) {
 				d.Label[i] = 1
 			}
-		} else {
+		default:
 			d.Label[i] = s + 0.3*r.NormFloat64()
 		}
 	}
@@ -177,11 +180,13 @@ func slowAUC(score, label, weight []float64) float64 {
 // measureOf is a metric of a model on data, through the meter.
 func measureOf(t testing.TB, m *Model, d Data, metric string) float64 {
 	t.Helper()
-	v, err := newMeter(single(), &d, &Options{Objective: m.Objective, EarlyMetric: metric}, 0)
+	v, err := newMeter(single(), &d, &Options{Objective: m.Objective, EarlyMetric: metric, Classes: len(m.Base)}, m.Base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.Predict(d.Features, v.score)
+	for k, s := range predict(m, d) {
+		v.score[k/d.N][k%d.N] = s
+	}
 	return v.value()
 }
 

@@ -4,20 +4,77 @@ import (
 	"errors"
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/headrace/headrace/kernels/fmath"
 	"github.com/headrace/headrace/operators/internal/trees"
 )
 
-// meter computes one metric on the validation rows after every tree.
+// Names of the metrics that a validation curve can hold.
+const (
+	LogLoss  = "log_loss" // binary and multiclass
+	AUC      = "auc"      // binary; higher is better
+	Accuracy = "accuracy" // binary and multiclass, the share of rows whose label is the likeliest; higher is better
+	RMSE     = "rmse"     // of the probability for binary
+	MAE      = "mae"      // of the probability for binary
+)
+
+// metric is what a model is measured by: a mean over the rows, but for AUC.
+type metric struct {
+	name   string
+	higher bool // is better
+	of     func(Objective) bool
+	// terms writes the terms of rows from begin on.
+	terms func(m *meter, terms []float64, begin int)
+	root  bool // of the mean
+}
+
+// metrics are all metrics. A new objective's own is a line here.
+var metrics = []metric{
+	{name: LogLoss, of: is(Binary, Multiclass), terms: (*meter).logLoss},
+	{name: AUC, of: is(Binary), higher: true},
+	{name: Accuracy, of: is(Binary, Multiclass), higher: true, terms: (*meter).accuracy},
+	{name: RMSE, of: isNot(Multiclass), root: true, terms: (*meter).squares},
+	{name: MAE, of: isNot(Multiclass), terms: (*meter).distances},
+}
+
+func is(o ...Objective) func(Objective) bool {
+	return func(x Objective) bool { return slices.Contains(o, x) }
+}
+
+func isNot(o Objective) func(Objective) bool {
+	return func(x Objective) bool { return x != o }
+}
+
+// metricOf is a metric by its name, nil if there is none.
+func metricOf(name string) *metric {
+	for i := range metrics {
+		if metrics[i].name == name {
+			return &metrics[i]
+		}
+	}
+	return nil
+}
+
+// metricsOf are the names of an objective's metrics.
+func metricsOf(o Objective) (names []string) {
+	for _, m := range metrics {
+		if m.of(o) {
+			names = append(names, m.name)
+		}
+	}
+	return names
+}
+
+// meter computes one metric on the validation rows after every round.
 type meter struct {
-	team   *trees.Team
-	d      *Data
-	kind   Objective
-	metric string
-	score  []float64
-	terms  []float64 // scratch, one a row
-	total  float64   // sum of the weights
+	*metric
+	team  *trees.Team
+	d     *Data
+	o     *Options
+	score [][]float64 // of each output
+	sums  []float64   // scratch, one a row
+	total float64     // sum of the weights
 
 	// For AUC: weights as integers whose products sum in 128 bits.
 	units    []uint64
@@ -30,16 +87,18 @@ type ranked struct {
 	row uint32
 }
 
-func newMeter(t *trees.Team, d *Data, o *Options, base float64) (*meter, error) {
-	m := &meter{team: t, d: d, kind: o.Objective, metric: o.metric(), score: make([]float64, d.N), terms: make([]float64, d.N)}
-	top := 0.0
-	for i := range m.score {
-		m.score[i] = base
-		m.terms[i] = d.WeightOf(i)
-		top = max(top, m.terms[i])
+func newMeter(t *trees.Team, d *Data, o *Options, base []float64) (*meter, error) {
+	m := &meter{metric: metricOf(o.metric()), team: t, d: d, o: o, score: make([][]float64, len(base)), sums: make([]float64, d.N)}
+	for k := range m.score {
+		m.score[k] = slices.Repeat(base[k:k+1], d.N)
 	}
-	m.total = t.Sum(m.terms)
-	if m.metric != AUC {
+	top := 0.0
+	for i := range m.sums {
+		m.sums[i] = d.WeightOf(i)
+		top = max(top, m.sums[i])
+	}
+	m.total = t.Sum(m.sums)
+	if m.terms != nil {
 		return m, nil
 	}
 	// Units of 2^-31 of the power of two above the greatest weight: up to 2^31
@@ -66,7 +125,7 @@ func newMeter(t *trees.Team, d *Data, o *Options, base float64) (*meter, error) 
 
 // better reports whether metric value a beats b.
 func (m *meter) better(a, b float64) bool {
-	if m.metric == AUC {
+	if m.higher {
 		return a > b
 	}
 	return a < b
@@ -75,43 +134,121 @@ func (m *meter) better(a, b float64) bool {
 // value is the metric of the present scores. It does not depend on the order
 // of the rows.
 func (m *meter) value() float64 {
-	if m.metric == AUC {
+	if m.terms == nil {
 		return m.auc()
 	}
 	m.team.Blocks(m.d.N, func(_, begin, end int) {
-		for i := begin; i < end; i++ {
-			m.terms[i] = m.term(i)
+		terms := m.sums[begin:end]
+		m.terms(m, terms, begin)
+		for i := range terms {
+			if w := m.d.WeightOf(begin + i); w != 0 {
+				terms[i] *= w
+			} else {
+				terms[i] = 0 // whatever it was
+			}
 		}
 	})
-	mean := m.team.Sum(m.terms) / m.total
-	if m.metric == RMSE {
+	mean := m.team.Sum(m.sums) / m.total
+	if m.root {
 		return math.Sqrt(mean)
 	}
 	return mean
 }
 
-// term is row i's part of the metric, times its weight.
-func (m *meter) term(i int) float64 {
-	w := m.d.WeightOf(i)
-	if w == 0 {
-		return 0
+// logLoss is -log of the probability of the label, from the scores themselves:
+// the probability would round to 1 where the loss is still above 0.
+func (m *meter) logLoss(terms []float64, begin int) {
+	if m.o.Objective == Multiclass {
+		m.classLoss(terms, begin)
+		return
 	}
-	s, y := m.score[i], m.d.Label[i]
-	if m.metric == LogLoss {
-		// -log of the probability of the label, from the score itself: the
-		// probability would round to 1 where the loss is still above 0.
-		if y == 1 {
+	for i, s := range m.score[0][begin:][:len(terms)] {
+		if m.d.Label[begin+i] == 1 {
 			s = -s
 		}
-		return w * (max(s, 0) + fmath.Log1p(fmath.Exp(-math.Abs(s))))
+		terms[i] = max(s, 0) + fmath.Log1p(fmath.Exp(-math.Abs(s)))
 	}
-	if m.kind == Binary {
-		s = fmath.Sigmoid(s)
+}
+
+// lost is the loss of a row of a class that the model does not know, which evaluate.multiclass counts the same.
+var lost = -fmath.Log(0x1p-52)
+
+// classLoss is logLoss of many classes: log(sum of e^s) - own s, the greatest taken off all of them first.
+func (m *meter) classLoss(terms []float64, begin int) {
+	n := len(terms)
+	work := make([]float64, 2*n)
+	most, e := work[:n], work[n:]
+	copy(most, m.score[0][begin:])
+	for _, s := range m.score[1:] {
+		for i, s := range s[begin:][:n] {
+			most[i] = max(most[i], s)
+		}
 	}
-	if m.metric == MAE {
-		return w * math.Abs(s-y)
+	clear(terms)
+	for _, s := range m.score {
+		for i, s := range s[begin:][:n] {
+			e[i] = s - most[i]
+		}
+		fmath.ExpSlice(e, e)
+		for i, e := range e {
+			terms[i] += e
+		}
 	}
-	return w * ((s - y) * (s - y))
+	fmath.LogSlice(terms, terms)
+	for i := range terms {
+		if c := int(m.d.Label[begin+i]); c >= 0 && c < len(m.score) {
+			terms[i] += most[i] - m.score[c][begin+i]
+		} else {
+			terms[i] = lost
+		}
+	}
+}
+
+// accuracy is 1 where the likeliest class is the label, of equal ones the first.
+func (m *meter) accuracy(terms []float64, begin int) {
+	for i := range terms {
+		at, top := 0.0, m.score[0][begin+i]
+		if m.o.Objective == Binary {
+			if top >= 0 {
+				at = 1
+			}
+		} else {
+			for c, s := range m.score[1:] {
+				if s := s[begin+i]; s > top {
+					at, top = float64(c+1), s
+				}
+			}
+		}
+		terms[i] = 0
+		if at == m.d.Label[begin+i] {
+			terms[i] = 1
+		}
+	}
+}
+
+// predicted writes what the model predicts.
+func (m *meter) predicted(out []float64, begin int) {
+	s := m.score[0][begin:][:len(out)]
+	if m.o.Objective == Binary {
+		fmath.SigmoidSlice(out, s)
+		return
+	}
+	copy(out, s)
+}
+
+func (m *meter) squares(terms []float64, begin int) {
+	m.predicted(terms, begin)
+	for i, s := range terms {
+		y := m.d.Label[begin+i]
+		terms[i] = (s - y) * (s - y)
+	}
+}
+
+func (m *meter) distances(terms []float64, begin int) {
+	m.predicted(terms, begin)
+	for i, s := range terms {
+		terms[i] = math.Abs(s - m.d.Label[begin+i])
+	}
 }
 
 // auc is the share of pairs of a 1 and a 0 that the scores order rightly, pairs
@@ -119,7 +256,7 @@ func (m *meter) term(i int) float64 {
 func (m *meter) auc() float64 {
 	for i := range m.keys {
 		// + 0 makes -0 into 0, which it equals.
-		b := math.Float64bits(m.score[m.keys[i].row] + 0)
+		b := math.Float64bits(m.score[0][m.keys[i].row] + 0)
 		if b>>63 != 0 {
 			b = ^b
 		} else {

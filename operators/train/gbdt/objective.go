@@ -4,34 +4,70 @@ import (
 	"math"
 	"math/bits"
 
-	"github.com/headrace/headrace/kernels/fmath"
-	"github.com/headrace/headrace/kernels/tree"
 	"github.com/headrace/headrace/operators/internal/trees"
 )
 
+// objective is what the trees make small: a sum over the rows of a loss of their scores, which is convex in each.
+type objective interface {
+	// outputs is how many scores a row has, each with a tree of its own in every round.
+	outputs() int
+	// label says what is wanted of a label, and whether y is that.
+	label(y float64) (want string, ok bool)
+	// base is the constant scores that do best, and whether nothing is left to learn.
+	base(l *loss) (base []float64, single bool)
+	// most are bounds on |g| and h, 0 where there is none.
+	most() (g, h float64)
+	// gradient writes the first and second derivatives by each score for a few rows, a list an output; the labels of rows of weight 0
+	// may be anything, as may what it writes for them. h is nil for objectives that are flat.
+	gradient(g, h, score [][]float64, label []float64)
+	// metric is what early stopping looks at unless told otherwise.
+	metric() string
+}
+
+// flat is an objective whose second derivative is 1 everywhere.
+type flat interface{ flat() }
+
+// newObjective is the objective of the options.
+func newObjective(o *Options) objective {
+	switch o.Objective {
+	case Binary:
+		return binary{}
+	case Multiclass:
+		return multiclass(o.Classes)
+	}
+	return squaredError{}
+}
+
 // loss holds the training rows' scores and what is derived from them.
 type loss struct {
-	team  *trees.Team
-	d     *Data
-	kind  Objective
-	score []float64
-	// even: all hessians are the same (regression, equal weights), so that
+	team      *trees.Team
+	d         *Data
+	objective objective
+	score     [][]float64 // of each output
+	// even: all hessians are the same (a flat objective, equal weights), so that
 	// counting rows is summing hessians, and g has the bits that h would take.
 	even   bool
 	weight float64 // the greatest; every row's where even
-	smooth bool    // gradients are of a size, see smoothRows
+	smooth []bool  // of each output, gradients are of a size, see smoothRows
 	// Unless even or smooth, gradients are rounded to 31 bits: what leaf values
 	// are computed from. Histograms have fewer bits, which is enough to choose a
 	// split and not enough to state a value.
-	fineG, fineH int // value = integer * 2^-fine
+	fineG, fineH []int // of each output, value = integer * 2^-fine
 	peaks        []uint64
+	tops         []float64
 	// smoothG and smoothH are the powers of two that smooth gradients and
 	// hessians were below before, and so will be, or nearly, again.
 	smoothG, smoothH int
+	buffers          [trees.WorkersMax][]float64
 }
 
 func newLoss(t *trees.Team, d *Data, o *Options) *loss {
-	l := &loss{team: t, d: d, kind: o.Objective, score: make([]float64, d.N)}
+	l := &loss{team: t, d: d, objective: newObjective(o)}
+	n := l.objective.outputs()
+	l.score = make([][]float64, n)
+	for k := range l.score {
+		l.score[k] = make([]float64, d.N)
+	}
 	equal := true
 	for i := range d.Weight {
 		switch w := d.Weight[i]; {
@@ -46,19 +82,31 @@ func newLoss(t *trees.Team, d *Data, o *Options) *loss {
 	if d.Weight == nil {
 		l.weight = 1
 	}
-	l.even = equal && l.kind == Regression
-	l.smooth = d.Weight == nil && l.kind == Binary
+	_, same := l.objective.(flat)
+	l.even = equal && same
+	l.smooth = make([]bool, n)
 	l.smoothH = -2 // a hessian is at most a quarter
-	l.peaks = make([]uint64, 2*trees.BlockCount(d.N))
+	l.fineG, l.fineH = make([]int, n), make([]int, n)
+	l.peaks = make([]uint64, 2*n*trees.BlockCount(d.N))
+	l.tops = make([]float64, 2*n*trees.BlockCount(d.N))
 	return l
 }
 
-// base is the best constant score: the weighted mean of the labels, or its
-// log-odds. single reports that all labels are the same, so that there is
-// nothing to learn.
-func (l *loss) base() (base float64, single bool) {
+// begin gives all rows the base scores.
+func (l *loss) begin() (base []float64, single bool) {
+	base, single = l.objective.base(l)
+	for k, score := range l.score {
+		for i := range score {
+			score[i] = base[k]
+		}
+	}
+	return base, single
+}
+
+// mean is the weighted mean of the labels, and the least and the greatest of them.
+func (l *loss) mean() (mean, lo, hi float64) {
 	d := l.d
-	lo, hi := math.Inf(1), math.Inf(-1)
+	lo, hi = math.Inf(1), math.Inf(-1)
 	num, den := d.Label, d.Weight
 	if d.Weight != nil {
 		num, den = make([]float64, d.N), make([]float64, d.N)
@@ -73,7 +121,7 @@ func (l *loss) base() (base float64, single bool) {
 		}
 		lo, hi = min(lo, y), max(hi, y)
 	}
-	mean := lo
+	mean = lo
 	if lo < hi {
 		weight := float64(d.N)
 		if d.Weight != nil {
@@ -81,98 +129,183 @@ func (l *loss) base() (base float64, single bool) {
 		}
 		mean = l.team.Sum(num) / weight
 	}
-	if l.kind == Binary {
-		// Certainty has infinite odds; 1e-15 is what log-loss is clipped at.
-		p := min(max(mean, 1e-15), 1-1e-15)
-		// A rare label has most rows at gradients far below the others'.
-		l.smooth = l.smooth && p > rare && p < 1-rare
-		return fmath.Log(p / (1 - p)), lo == hi
-	}
-	return mean, lo == hi
+	return mean, lo, hi
 }
 
 // rare is the share of a label below which its rows dwarf the others.
 const rare = 0.02
 
-// sized is how many bits the gradients have in histograms.
-func (l *loss) sized() packed {
+// common is of a label that is neither rare nor nearly all.
+func common(p float64) bool { return p > rare && p < 1-rare }
+
+// sized is how many bits the gradients of an output have in histograms.
+func (l *loss) sized(output int) packed {
 	switch {
 	case l.even:
 		return sized(evenRows, min(evenG, 62-bits.Len(uint(l.d.N))), 0)
-	case l.smooth:
+	case l.smooth[output]:
 		return sized(smoothRows, smoothG, smoothH)
 	}
 	return sized(unevenRows, unevenG, unevenH)
 }
 
-// pack computes every row's gradient from its score, rounds it and writes it to
-// grad. It reports false if all gradients are 0: nothing is left to learn.
-func (l *loss) pack(grad []uint64) (packed, bool) {
-	p := l.sized()
+// pack computes every row's gradients from its scores, rounds them and writes
+// them to grad, a list an output. It reports false if all gradients are 0:
+// nothing is left to learn.
+func (l *loss) pack(grad [][]uint64) ([]packed, bool) {
+	_, two := l.objective.(binary)
+	p, any := make([]packed, len(grad)), false
 	switch {
+	case two && l.smooth[0]:
+		p[0], any = l.packSmooth(grad[0], l.sized(0))
+		return p, any
 	case l.even:
-		return l.packEven(grad, p)
-	case l.smooth:
-		return l.packSmooth(grad, p)
+		p[0], any = l.packEven(grad[0], l.sized(0))
+		return p, any
 	}
-	// Powers of two below 2^31 over the greatest |g| and h that there can be;
-	// one less, as rounding may carry into the next bit.
-	e := trees.Exponent(l.weight)
-	if l.kind == Regression {
-		peak := l.peak()
-		if peak == 0 {
-			return p, false
-		}
-		l.fineG, l.fineH = 30-trees.Exponent(peak), 30-e
-		l.packRegression(grad)
+	most := l.most()
+	for k := range grad {
+		// Powers of two below 2^31 over the greatest |g| and h that there can
+		// be; one less, as rounding may carry into the next bit.
+		l.fineG[k], l.fineH[k] = 30-trees.Exponent(most[2*k]), 30-trees.Exponent(most[2*k+1])
+	}
+	if two && l.d.Weight == nil {
+		l.packRare(grad[0])
 	} else {
-		l.fineG, l.fineH = 30-e, 32-e // h is at most a quarter of the weight
-		l.packBinary(grad)
+		l.packFine(grad)
 	}
-	topG, topH := l.tops()
-	if topG == 0 {
-		return p, false
+	for k := range grad {
+		p[k] = l.sized(k)
+		topG, topH := l.peak(k)
+		any = any || topG > 0
+		p[k].DownG, p[k].DownH = down(topG, p[k].g), down(topH, p[k].h)
+		p[k].gs = math.Ldexp(1, int(p[k].DownG)-l.fineG[k])
+		p[k].hs = math.Ldexp(1, int(p[k].DownH)-l.fineH[k])
 	}
-	p.DownG, p.DownH = down(topG, p.g), down(topH, p.h)
-	p.gs = math.Ldexp(1, int(p.DownG)-l.fineG)
-	p.hs = math.Ldexp(1, int(p.DownH)-l.fineH)
-	return p, true
+	return p, any
 }
 
-// tops are the greatest |g| and h of all blocks.
-func (l *loss) tops() (topG, topH uint64) {
-	for i := 0; i < len(l.peaks); i += 2 {
-		topG, topH = max(topG, l.peaks[i]), max(topH, l.peaks[i+1])
+// peak is the greatest |g| and h of an output, as they were packed last.
+func (l *loss) peak(output int) (topG, topH uint64) {
+	n := 2 * trees.BlockCount(l.d.N)
+	peaks := l.peaks[output*n:][:n]
+	for i := 0; i < n; i += 2 {
+		topG, topH = max(topG, peaks[i]), max(topH, peaks[i+1])
 	}
 	return topG, topH
 }
 
-// packSmooth writes words in one pass, on the grid that the last gradients
-// asked for. Only where it turns out too coarse or too fine by two bits, which
-// follows from the scores alone, are they written again on their own.
-func (l *loss) packSmooth(grad []uint64, p packed) (packed, bool) {
-	p.final = true
-	for {
-		// Below 1<<bits, one less as rounding may carry.
-		shiftG, shiftH := p.g-l.smoothG, p.h-l.smoothH
-		p.gs, p.hs = math.Ldexp(1, -shiftG), math.Ldexp(1, -shiftH)
-		sg, sh := math.Ldexp(1, shiftG), math.Ldexp(1, shiftH)
-		l.team.Blocks(len(grad), func(b, begin, end int) {
-			topG, topH := tree.Logistic(grad[begin:end], l.score[begin:end], l.d.Label[begin:end], sg, sh, p.Fields)
-			l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
-		})
-		topG, topH := l.tops()
-		byG, byH := bits.Len64(topG)-p.g, bits.Len64(topH)-p.h
-		if topG == 0 && shiftG >= 30 {
-			return p, false
-		}
-		fits := byG <= 0 && byH <= 0
-		coarse := byG <= -2 && shiftG < 30 || byH <= -2 && shiftH < 30
-		if fits && !coarse {
-			return p, true
-		}
-		l.smoothG, l.smoothH = max(l.smoothG+byG, p.g-30), max(l.smoothH+byH, p.h-30)
+// peakAt is where a block keeps its peaks of an output.
+func (l *loss) peakAt(output, block int) int { return 2 * (output*trees.BlockCount(l.d.N) + block) }
+
+// blocks is team.blocks of all rows, whose f is also told the worker.
+func (l *loss) blocks(f func(worker, block, begin, end int)) {
+	l.team.Each(trees.BlockCount(l.d.N), func(w, b int) {
+		f(w, b, b*trees.BlockRows, min(l.d.N, (b+1)*trees.BlockRows))
+	})
+}
+
+// few is about how many numbers the gradients of the rows at work take.
+const few = 8192
+
+// gradients calls f for a few rows of a block after the other, with their derivatives.
+func (l *loss) gradients(worker, begin, end int, f func(begin, end int, g, h [][]float64)) {
+	n := len(l.score)
+	_, same := l.objective.(flat)
+	rows := min(max(few/(2*n), 64), trees.BlockRows)
+	if l.buffers[worker] == nil {
+		l.buffers[worker] = make([]float64, 2*n*rows)
 	}
+	lists := make([][]float64, 3*n)
+	g, h, score := lists[:n:n], lists[n:2*n:2*n], lists[2*n:]
+	for at := begin; at < end; at += rows {
+		to := min(at+rows, end)
+		for k := range g {
+			g[k] = l.buffers[worker][2*k*rows:][:to-at]
+			h[k] = l.buffers[worker][(2*k+1)*rows:][:to-at]
+			score[k] = l.score[k][at:to]
+		}
+		if same {
+			l.objective.gradient(g, nil, score, l.d.Label[at:to])
+			for i := range h[0] {
+				h[0][i] = 1
+			}
+		} else {
+			l.objective.gradient(g, h, score, l.d.Label[at:to])
+		}
+		f(at, to, g, h)
+	}
+}
+
+// most are, of each output, the greatest |g| and h times weight that there are, or bounds on them.
+func (l *loss) most() []float64 {
+	n := len(l.score)
+	out := make([]float64, 2*n)
+	boundG, boundH := l.objective.most()
+	for k := range n {
+		out[2*k], out[2*k+1] = boundG*l.weight, boundH*l.weight
+	}
+	if boundG > 0 && boundH > 0 {
+		return out
+	}
+	l.blocks(func(w, b, begin, end int) {
+		for k := range n {
+			clear(l.tops[l.peakAt(k, b):][:2])
+		}
+		l.gradients(w, begin, end, func(begin, end int, g, h [][]float64) {
+			for k := range n {
+				top := l.tops[l.peakAt(k, b):][:2]
+				for i, g := range g[k] {
+					if w := l.d.WeightOf(begin + i); w != 0 {
+						top[0], top[1] = max(top[0], math.Abs(g*w)), max(top[1], h[k][i]*w)
+					}
+				}
+			}
+		})
+	})
+	for k := range n {
+		top := l.tops[l.peakAt(k, 0):l.peakAt(k+1, 0)]
+		for i := 0; i < len(top); i += 2 {
+			if boundG == 0 {
+				out[2*k] = max(out[2*k], top[i])
+			}
+			if boundH == 0 {
+				out[2*k+1] = max(out[2*k+1], top[i+1])
+			}
+		}
+	}
+	return out
+}
+
+// packFine writes grad and, for each block, the greatest |g| and h in it. A
+// hessian never rounds to 0: a leaf of such rows would divide by nothing.
+func (l *loss) packFine(grad [][]uint64) {
+	l.blocks(func(w, b, begin, end int) {
+		for k := range grad {
+			clear(l.peaks[l.peakAt(k, b):][:2])
+		}
+		l.gradients(w, begin, end, func(begin, end int, g, h [][]float64) {
+			for k, grad := range grad {
+				sg, sh := math.Ldexp(1, l.fineG[k]), math.Ldexp(1, l.fineH[k])
+				fine, g, h := grad[begin:end], g[k][:end-begin], h[k][:end-begin]
+				var topG, topH int64
+				for i := range fine {
+					w := 1.0
+					if l.d.Weight != nil {
+						if w = l.d.Weight[begin+i]; w == 0 {
+							fine[i] = 1
+							continue
+						}
+					}
+					g, h := trees.Nearest(float64(g[i]*w*sg)), max(trees.Nearest(float64(h[i]*w*sh)), 1)
+					fine[i] = uint64(g)<<32 | uint64(h)
+					topG, topH = max(topG, g, -g), max(topH, h)
+				}
+				p := l.peaks[l.peakAt(k, b):][:2]
+				p[0], p[1] = max(p[0], uint64(topG)), max(p[1], uint64(topH))
+			}
+		})
+	})
 }
 
 // down is by how many bits numbers up to top are rounded to have so many bits.
@@ -185,106 +318,24 @@ func down(top uint64, to int) (by uint) {
 
 // packEven is for equal hessians: the word is g above a count of 1.
 func (l *loss) packEven(grad []uint64, p packed) (packed, bool) {
-	peak := l.peak()
+	peak := l.most()[0]
 	if peak == 0 {
 		return p, false
 	}
 	// One bit to spare for rounding.
 	shift := p.g - 1 - trees.Exponent(peak)
 	scale := math.Ldexp(1, shift)
-	label, w := l.d.Label, l.weight
-	l.team.Blocks(len(grad), func(_, begin, end int) {
-		label := label[begin:end]
-		score := l.score[begin:end]
-		score = score[:len(label)]
-		out := grad[begin:end]
-		out = out[:len(label)]
-		for i, y := range label {
-			g := (score[i] - y) * w
-			out[i] = p.Word(trees.Nearest(float64(g*scale)), 0)
-		}
+	w := l.weight
+	l.blocks(func(worker, _, begin, end int) {
+		l.gradients(worker, begin, end, func(begin, end int, g, _ [][]float64) {
+			out := grad[begin:end]
+			for i, g := range g[0][:len(out)] {
+				out[i] = p.Word(trees.Nearest(float64(g*w*scale)), 0)
+			}
+		})
 	})
 	p.gs, p.hs, p.final = math.Ldexp(1, -shift), w, true
 	return p, true
-}
-
-// peak is the greatest |gradient| of a regression over rows of weight.
-func (l *loss) peak() float64 {
-	n := trees.BlockCount(l.d.N)
-	peaks := make([]float64, n)
-	l.team.Blocks(l.d.N, func(b, begin, end int) {
-		label, score := l.d.Label[begin:end], l.score[begin:end]
-		m := 0.0
-		for i, y := range label {
-			w := l.weight
-			if l.d.Weight != nil {
-				w = l.d.Weight[begin+i]
-			}
-			if w != 0 {
-				m = max(m, math.Abs((score[i]-y)*w))
-			}
-		}
-		peaks[b] = m
-	})
-	m := 0.0
-	for _, p := range peaks {
-		m = max(m, p)
-	}
-	return m
-}
-
-// packRegression and packBinary write grad and, for each block, the greatest |g|
-// and h in it. A hessian never rounds to 0: a leaf of such rows would divide by
-// nothing.
-func (l *loss) packRegression(grad []uint64) {
-	sg, sh := math.Ldexp(1, l.fineG), math.Ldexp(1, l.fineH)
-	l.team.Blocks(l.d.N, func(b, begin, end int) {
-		n := end - begin
-		fine, label, score := grad[begin:end], l.d.Label[begin:end][:n], l.score[begin:end][:n]
-		weight := l.d.Weight[begin:end][:n] // not nil, or the hessians would be even
-		var topG, topH int64
-		for i := range fine {
-			w := weight[i]
-			if w == 0 {
-				fine[i] = 1
-				continue
-			}
-			g, h := trees.Nearest(float64((score[i]-label[i])*w*sg)), max(trees.Nearest(float64(w*sh)), 1)
-			fine[i] = uint64(g)<<32 | uint64(h)
-			topG, topH = max(topG, g, -g), max(topH, h)
-		}
-		l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
-	})
-}
-
-func (l *loss) packBinary(grad []uint64) {
-	sg, sh := math.Ldexp(1, l.fineG), math.Ldexp(1, l.fineH)
-	l.team.Blocks(l.d.N, func(b, begin, end int) {
-		fine, label, score := grad[begin:end], l.d.Label[begin:end], l.score[begin:end]
-		if l.d.Weight == nil {
-			topG, topH := tree.Logistic(fine, score, label, sg, sh, tree.Fine)
-			l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
-			return
-		}
-		var buffer [1024]float64
-		var topG, topH int64
-		for at := 0; at < len(fine); at += len(buffer) {
-			p := buffer[:min(len(buffer), len(fine)-at)]
-			fmath.SigmoidSlice(p, score[at:at+len(p)])
-			weight := l.d.Weight[begin+at:][:len(p)]
-			for i, p := range p {
-				w := weight[i]
-				if w == 0 {
-					fine[at+i] = 1 // the label may be anything
-					continue
-				}
-				g, h := trees.Nearest(float64((p-label[at+i])*w*sg)), max(trees.Nearest(float64(p*(1-p)*w*sh)), 1)
-				fine[at+i] = uint64(g)<<32 | uint64(h)
-				topG, topH = max(topG, g, -g), max(topH, h)
-			}
-		}
-		l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
-	})
 }
 
 // span is a stretch of the rows of one leaf.
@@ -305,7 +356,7 @@ func spans(leaves []*node) []span {
 }
 
 // leaves computes the leaf values from exact sums over their rows.
-func (l *loss) leaves(gr *grower, t *grown, pieces []span, o *Options) []float64 {
+func (l *loss) leaves(gr *grower, t *grown, pieces []span, output int, o *Options) []float64 {
 	g := make([]float64, len(t.leaves))
 	h := make([]float64, len(t.leaves))
 	if gr.packed.final {
@@ -331,8 +382,8 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, o *Options) []float64
 			sums[s.leaf][1] += part[i][1]
 		}
 		for i, s := range sums {
-			g[i] = math.Ldexp(float64(s[0]), -l.fineG)
-			h[i] = math.Ldexp(float64(s[1]), -l.fineH)
+			g[i] = math.Ldexp(float64(s[0]), -l.fineG[output])
+			h[i] = math.Ldexp(float64(s[1]), -l.fineH[output])
 		}
 	}
 	values := make([]float64, len(t.leaves))
@@ -346,11 +397,12 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, o *Options) []float64
 }
 
 // add moves the scores of the rows of the leaves.
-func (l *loss) add(pieces []span, values []float64) {
+func (l *loss) add(pieces []span, output int, values []float64) {
+	score := l.score[output]
 	l.team.Each(len(pieces), func(_, i int) {
 		v := values[pieces[i].leaf]
 		for _, r := range pieces[i].rows {
-			l.score[r] += v
+			score[r] += v
 		}
 	})
 }

@@ -16,7 +16,7 @@ import (
 
 // Operator is train.gbdt.
 type Operator struct {
-	Trees        int        `param:"trees" doc:"trees at most" default:"100" min:"1" max:"100000"`
+	Trees        int        `param:"trees" doc:"rounds at most: trees, of a multiclass task for each class" default:"100" min:"1" max:"100000"`
 	Leaves       *int       `param:"leaves" doc:"leaves of a tree at most; if not given, 31 of a tree that grows leaf_wise, else what max_depth lets grow" min:"2" max:"65536"`
 	LearningRate float64    `param:"learning_rate" doc:"factor on what each tree adds" default:"0.1" min:">0" max:"1"`
 	Bins         int        `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
@@ -38,15 +38,16 @@ type Operator struct {
 // EarlyStop is train.gbdt's option early_stop.
 type EarlyStop struct {
 	Part   string `param:"part" doc:"the rows that are measured on" enum:"valid" default:"valid"`
-	Metric string `param:"metric" doc:"what is measured; if not given, log_loss or rmse by the task" enum:"log_loss|auc|rmse|mae"`
-	Rounds int    `param:"rounds" doc:"trees without a better metric; 0 does not stop" default:"20" min:"0"`
+	Metric string `param:"metric" doc:"what is measured; if not given, log_loss or rmse by the task" enum:"log_loss|auc|accuracy|rmse|mae"`
+	Rounds int    `param:"rounds" doc:"rounds without a better metric; 0 does not stop" default:"20" min:"0"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.gbdt", Version: 3, New: func() operators.Op { return &Operator{} },
-		Doc: "Fits gradient-boosted trees to a binary label or a number, weighted by task.weight. Strings are learnt as categories and " +
-			"need no encoding, missing values need no filling; values that train rows do not have count as missing.",
+		Doc: "Fits gradient-boosted trees to a binary label, a label of many classes or a number, weighted by task.weight. Strings are learnt as " +
+			"categories and need no encoding, missing values need no filling; values that train rows do not have count as missing. Of many classes " +
+			"each has a tree a round, and p is the softmax of their scores, a wide column with a member a class.",
 		Example: []operators.Example{{
 			Doc:     "a step in a number",
 			Options: "{trees: 1, leaves: 4, learning_rate: 1, min_rows: 1, l2: 0}",
@@ -119,14 +120,36 @@ func init() {
 				train | 5       | 30        | 30           | [10, 20]
 				train | 5       | 30        | 30           | [10, 20]
 				test  | 4       | 0         | 30           | [10, 20]`,
+		}, {
+			Doc:     "three classes: p is the softmax of their scores",
+			Options: "{trees: 1, leaves: 3, learning_rate: 1, min_rows: 1, l2: 0}",
+			Task:    operators.Task{Kind: operators.Multiclass, Label: "y"},
+			In: []string{`
+				x int64 | y string
+				2       | b
+				2       | b
+				4       | c
+				4       | c
+				6       | a
+				6       | a`},
+			Out: `
+				x int64 | y string | p vector[p_a, p_b, p_c]                 | pred string
+				2       | b        | [0.045278501, 0.909442998, 0.045278501] | b
+				2       | b        | [0.045278501, 0.909442998, 0.045278501] | b
+				4       | c        | [0.045278501, 0.045278501, 0.909442998] | c
+				4       | c        | [0.045278501, 0.045278501, 0.909442998] | c
+				6       | a        | [0.909442998, 0.045278501, 0.045278501] | a
+				6       | a        | [0.909442998, 0.045278501, 0.045278501] | a`,
 		}},
 	})
 }
 
 // learner says what the trees take.
 func (o *Operator) learner() model.Learner {
-	return model.Learner{Name: "train.gbdt", Tasks: []operators.TaskKind{operators.Binary, operators.Regression}, Nulls: true, Text: true, Valid: o.stops()}
+	return model.Learner{Name: "train.gbdt", Tasks: []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression}, Nulls: true, Text: true, Valid: o.stops()}
 }
+
+const half = 0.5 // the threshold where none is chosen
 
 // stops says whether the fit reads valid rows.
 func (o *Operator) stops() bool { return o.EarlyStop != nil && o.EarlyStop.Rounds > 0 }
@@ -134,13 +157,22 @@ func (o *Operator) stops() bool { return o.EarlyStop != nil && o.EarlyStop.Round
 // Check says what is learnt from what.
 func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := o.learner().Check(s)
-	if e := o.EarlyStop; e != nil && s.Task.Kind == operators.Regression && (e.Metric == LogLoss || e.Metric == AUC) {
-		l.Add(diag.New(diag.OptionConflict, diag.Option("early_stop", "metric"), "%s is of binary tasks, this is a regression", e.Metric).
-			WithHelp("there are rmse, mae"))
+	opt := o.options(s)
+	if e := o.EarlyStop; e != nil && e.Metric != "" && !metricOf(e.Metric).of(opt.Objective) {
+		l.Add(diag.New(diag.OptionConflict, diag.Option("early_stop", "metric"), "%s is no metric of the objective %s", e.Metric, opt.Objective).
+			WithHelp("there are %s", strings.Join(metricsOf(opt.Objective), ", ")))
+	}
+	if s.Task.Kind == operators.Multiclass && o.Threshold != half {
+		l.Add(diag.New(diag.OptionConflict, diag.Option("threshold"), "threshold is for binary tasks, the task is multiclass").
+			WithHelp("leave it out: pred is the likeliest class"))
 	}
 	o.checkGrowth(&l)
 	o.checkConstraints(s, &l)
-	if o.Explain {
+	switch {
+	case o.Explain && s.Task.Kind == operators.Multiclass:
+		l.Add(diag.New(diag.OptionConflict, diag.Option("explain"), "explain is of one score a row, and each class has its own").
+			WithHelp("leave it out; kind: binary with positive: VALUE tells one class from the others"))
+	case o.Explain:
 		l.Add(model.Explains(s, &out)...)
 	}
 	return out, l
@@ -156,7 +188,10 @@ func (o *Operator) options(s operators.Site) Options {
 	o.growth(&c)
 	c.L1, c.L2, c.RowSample, c.ColumnSample, c.ColumnSampleNode = o.L1, o.L2, o.RowSample, o.ColumnSample, o.ColumnSampleNode
 	c.Seed = hash.Combine(s.Seed, uint64(o.Seed))
-	if s.Task.Kind == operators.Regression {
+	switch s.Task.Kind {
+	case operators.Multiclass:
+		c.Objective = Multiclass
+	case operators.Regression:
 		c.Objective = Regression
 	}
 	if o.stops() {
@@ -179,17 +214,24 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	rows := int64(train.N + valid.N)
 	leaves := min(opt.Leaves, train.N/(2*opt.MinRows)+1) // that have rows enough to be split
 	// besides the input: codes, bins in both layouts, labels, scores, gradients, lists of rows; and the histograms of the leaves
-	if err := env.Grant(rows*int64(6*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(leaves)); err != nil {
+	bytes := rows*int64(6*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(leaves)
+	if err := env.Grant(bytes); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
 	v := trees.NewVocabularies(r.Features, train)
-	data, err := tableData(v, r, train, true)
+	data, classes, err := tableData(v, r, train, nil, true)
 	if err != nil {
 		return out, err
 	}
+	opt.Classes = len(classes)
+	if more := int64(opt.Classes) - 1; more > 0 {
+		if err := env.Grant(bytes + 16*rows*more); err != nil { // scores and gradients of each further class
+			return out, fmt.Errorf("train.gbdt: %d classes: %w", opt.Classes, err)
+		}
+	}
 	var held *Data
 	if o.stops() {
-		d, err := tableData(v, r, valid, false)
+		d, _, err := tableData(v, r, valid, classes, false)
 		if err != nil {
 			return out, fmt.Errorf("valid rows: %w", err)
 		}
@@ -212,7 +254,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		// the options are checked: what is left to refuse is in the data
 		return out, &operators.ErrData{Err: err}
 	}
-	out.Program = programOf(m, v, r, train, o.Threshold)
+	out.Program = programOf(m, v, r, train, classes, o.Threshold)
 	if o.Explain {
 		if out.Program, err = model.Explain(out.Program, r.Kind); err != nil {
 			return out, fmt.Errorf("train.gbdt: explain: %w", err)
@@ -256,7 +298,11 @@ func notes(m *Model, o Options, train, valid int) (n operators.Notes) {
 	}
 	fact("rows", "%d", train)
 	fact("features", "%d", len(names))
-	fact("trees", "%d of %d", len(m.Trees), o.Trees)
+	if o.Classes > 0 {
+		fact("classes", "%d", o.Classes)
+		fact("rounds", "%d of %d", m.Best, o.Trees)
+	}
+	fact("trees", "%d of %d", len(m.Trees), max(1, o.Classes)*o.Trees)
 	if s := splitsText(names, m.Splits); s != "" {
 		fact("splits", "%s", s)
 	}
@@ -267,32 +313,45 @@ func notes(m *Model, o Options, train, valid int) (n operators.Notes) {
 		}
 		n.Curves = append(n.Curves, c)
 		fact("valid rows", "%d", valid)
-		if len(m.Trees) > 0 {
-			fact("best round", "%d", len(m.Trees))
-			fact("best "+m.Metric, "%s", strconv.FormatFloat(m.Curve[len(m.Trees)-1], 'g', 6, 64))
+		if m.Best > 0 {
+			fact("best round", "%d", m.Best)
+			fact("best "+m.Metric, "%s", strconv.FormatFloat(m.Curve[m.Best-1], 'g', 6, 64))
 		}
 	}
 	return n
 }
 
-// tableData is a table as the core reads it.
-func tableData(v trees.Vocabularies, r model.Roles, t operators.Table, fit bool) (Data, error) {
+// tableData is a table as the core reads it. The classes of a multiclass label are learnt in a fit, else given.
+func tableData(v trees.Vocabularies, r model.Roles, t operators.Table, classes model.Classes, fit bool) (Data, model.Classes, error) {
 	d := Data{N: t.N}
 	k := len(r.Features)
 	var err error
 	if r.Weight != "" {
 		if d.Weight, err = model.Weights(nil, r.Weight, &t.Cols[k+1], fit); err != nil {
-			return d, err
+			return d, nil, err
 		}
 	}
-	if fit {
-		d.Label, err = r.Target.Learn(&t.Cols[k], d.Weight)
-	} else {
-		d.Label, err = r.Target.Values(nil, &t.Cols[k])
+	label := &t.Cols[k]
+	switch {
+	case r.Kind == operators.Multiclass:
+		var code []int32
+		if fit {
+			classes, code, err = r.Target.Classes(label, d.Weight)
+		} else {
+			code, err = r.Target.Codes(classes, label)
+		}
+		d.Label = make([]float64, len(code))
+		for i, c := range code {
+			d.Label[i] = float64(c)
+		}
+	case fit:
+		d.Label, err = r.Target.Learn(label, d.Weight)
+	default:
+		d.Label, err = r.Target.Values(nil, label)
 	}
 	if err != nil {
-		return d, err
+		return d, nil, err
 	}
 	d.Features = v.Features(r.Features, t)
-	return d, nil
+	return d, classes, nil
 }

@@ -8,21 +8,28 @@ import (
 	"github.com/headrace/headrace/operators/program"
 )
 
-// programOf is the fitted model: its inputs, the trees, and for a binary task the decision. It predicts what m.Predict does, to the bit.
-func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Table, threshold float64) program.Graph {
+// programOf is the fitted model: its inputs, the trees, and for a binary task the decision, for one of many classes the choice. It
+// predicts what m.Predict does, to the bit.
+func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Table, classes model.Classes, threshold float64) program.Graph {
 	var g program.Graph
 	in := v.Inputs(&g, r.Features, train.Cols, m.Features, m.Trees)
-	k := &program.Trees{Base: m.Base, Levels: in.Levels, Names: in.Names}
-	for i := range m.Trees {
-		k.Trees = append(k.Trees, in.Tree(&m.Trees[i]))
+	add := func(output int, link program.Link, score string) {
+		k := &program.Trees{Base: m.Base[output], Link: link, Levels: in.Levels, Names: in.Names}
+		for i := output; i < len(m.Trees); i += len(m.Base) {
+			k.Trees = append(k.Trees, in.Tree(&m.Trees[i]))
+		}
+		g.Output(score, g.Add(program.One(k, in.Named, []program.Named{{Name: score, Type: batch.T(batch.Float64)}}), in.At)[score])
 	}
-	score := model.Pred
-	if r.Kind == operators.Binary {
-		k.Link, score = program.Sigmoid, model.P
-	}
-	g.Output(score, g.Add(program.One(k, in.Named, []program.Named{{Name: score, Type: batch.T(batch.Float64)}}), in.At)[score])
-	if r.Kind == operators.Binary {
+	switch r.Kind {
+	case operators.Binary:
+		add(0, program.Sigmoid, model.P)
 		return model.Decide(g, threshold)
+	case operators.Multiclass:
+		for c := range classes {
+			add(c, program.NoLink, model.RawScore(c))
+		}
+		return model.Classify(g, classes)
 	}
+	add(0, program.NoLink, model.Pred)
 	return g
 }

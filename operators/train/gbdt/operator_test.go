@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,7 +68,8 @@ func opTable(seed uint64, n int, kind operators.TaskKind) (operators.Schema, bat
 	}
 	task := operators.Task{Kind: kind, Label: "y", Weight: "w", IDs: []string{"id"}}
 	in.Fields = append(in.Fields, operators.Field{Name: "y", Type: batch.T(batch.Float64)})
-	if kind == operators.Binary {
+	switch kind {
+	case operators.Binary:
 		words := make([]string, n)
 		for i := range y {
 			words[i] = "no"
@@ -77,7 +79,14 @@ func opTable(seed uint64, n int, kind operators.TaskKind) (operators.Schema, bat
 		}
 		in.Fields[8].Type, task.Positive = batch.T(batch.String), "yes"
 		b.Cols = append(b.Cols, batch.OfStrings(words))
-	} else {
+	case operators.Multiclass:
+		words := make([]string, n)
+		for i := range y {
+			words[i] = []string{"low", "middle", "high"}[int(min(max(y[i]/2-1, 0), 2))]
+		}
+		in.Fields[8].Type = batch.T(batch.String)
+		b.Cols = append(b.Cols, batch.OfStrings(words))
+	default:
 		b.Cols = append(b.Cols, batch.OfFloat64s(y))
 	}
 	return in, b, task
@@ -96,7 +105,7 @@ func opFit(t *testing.T, options string, env operators.Env, in operators.Schema,
 
 // The program predicts what the core's own Predict does, to the bit, on train rows and on others, by batch and row by row.
 func TestProgramIsPredict(t *testing.T) {
-	for _, kind := range []operators.TaskKind{operators.Binary, operators.Regression} {
+	for _, kind := range []operators.TaskKind{operators.Binary, operators.Regression, operators.Multiclass} {
 		in, b, task := opTable(1, 3000, kind)
 		o := &Operator{}
 		modeltest.Options(t, "{trees: 20, min_rows: 5}", o)
@@ -107,36 +116,50 @@ func TestProgramIsPredict(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := modeltest.Score(t, f.Program, in, b)[0].Float64s()
+		scored := modeltest.Score(t, f.Program, in, b)
 
 		r := model.RolesOf(s)
 		v := trees.NewVocabularies(r.Features, all)
-		train, err := tableData(v, r, all, true)
+		train, classes, err := tableData(v, r, all, nil, true)
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := Fit(Env{}, train, nil, o.options(s))
+		opt := o.options(s)
+		opt.Classes = len(classes)
+		m, err := Fit(Env{}, train, nil, opt)
 		if err != nil {
 			t.Fatal(err)
 		}
-		every, err := tableData(v, r, modeltest.Pick(in, b, batch.AllRows, out.Reads.Cols), false)
+		every, _, err := tableData(v, r, modeltest.Pick(in, b, batch.AllRows, out.Reads.Cols), classes, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := predict(m, every)
+		raw := predict(m, every)
+		want, got := [][]float64{raw}, [][]float64{nil}
+		switch kind {
+		case operators.Binary:
+			got[0] = scored[0].Float64s()
+			fmath.SigmoidSlice(raw, raw)
+		case operators.Multiclass: // by the softmax that the fit used
+			n := every.N
+			want = [][]float64{raw[:n], raw[n : 2*n], raw[2*n:]}
+			got = [][]float64{scored[0].Member(0), scored[0].Member(1), scored[0].Member(2)}
+			softmax(want, make([]float64, n), make([]float64, n), [][]float64{slices.Clone(want[0]), slices.Clone(want[1]), slices.Clone(want[2])})
+		default:
+			got[0] = scored[0].Float64s()
+		}
 		unseen := 0
-		for i := range want {
-			if kind == operators.Binary {
-				want[i] = fmath.Sigmoid(want[i])
-			}
-			if math.Float64bits(got[i]) != math.Float64bits(want[i]) {
-				t.Fatalf("%s: row %d: the program has %v, the core %v", kind, i, got[i], want[i])
+		for i := range every.N {
+			for k := range want {
+				if math.Float64bits(got[k][i]) != math.Float64bits(want[k][i]) {
+					t.Fatalf("%s: row %d: the program has %v, the core %v", kind, i, got[k][i], want[k][i])
+				}
 			}
 			if every.Features[4].Codes[i] < 0 {
 				unseen++
 			}
 		}
-		if unseen == 0 || len(m.Features) != 8 || len(m.Trees) != 20 {
+		if unseen == 0 || len(m.Features) != 8 || m.Best != 20 {
 			t.Fatalf("%d unseen values, %d features, %d trees: the test tests little", unseen, len(m.Features), len(m.Trees))
 		}
 		// the many rare values are not stored
@@ -218,6 +241,39 @@ func TestOperatorQuality(t *testing.T) {
 	}
 }
 
+// Rows of a class that train rows do not have are measured and not learnt.
+func TestOperatorUnknownClass(t *testing.T) {
+	in, b, task := opTable(6, 3000, operators.Multiclass)
+	words := make([]string, b.N)
+	for i := range words {
+		if words[i] = b.Cols[8].Str(i); b.PartAt(i) == batch.Valid && i%40 == 9 {
+			words[i] = "other"
+		}
+	}
+	b.Cols[8] = batch.OfStrings(words)
+	f := opFit(t, "{early_stop: {rounds: 5}, trees: 200}", operators.TestEnv(), in, b, task)
+	scored := modeltest.Score(t, f.Program, in, b)
+	if got := strings.Join(scored[0].Members, " "); got != "p_high p_low p_middle" {
+		t.Fatalf("members %s", got)
+	}
+	hits, rows := 0, 0
+	for i := range words {
+		if b.PartAt(i) == batch.Valid && words[i] != "other" {
+			rows++
+			if scored[1].Str(i) == words[i] {
+				hits++
+			}
+		}
+	}
+	if share := float64(hits) / float64(rows); share < 0.6 {
+		t.Errorf("%v of the valid rows are told rightly", share)
+	}
+	facts := fmt.Sprint(f.Notes.Facts)
+	if curve := f.Notes.Curves[0]; curve.Name != "valid log_loss" || curve.Y[0] < 36/20.0 || !strings.Contains(facts, "{classes 3}") || !strings.Contains(facts, "best round") {
+		t.Errorf("%s from %v, facts %s", curve.Name, curve.Y[0], facts)
+	}
+}
+
 // Workers do not change the bundle; the seed changes samples; Env is told of trees and metrics.
 func TestOperatorEnv(t *testing.T) {
 	in, b, task := opTable(4, 20000, operators.Binary)
@@ -253,7 +309,7 @@ func TestOperatorEnv(t *testing.T) {
 }
 
 func TestOperatorRefuses(t *testing.T) {
-	in, b, task := opTable(5, 100, operators.Binary)
+	in, _, task := opTable(5, 100, operators.Binary)
 	check := func(name, want string, o *Operator, in operators.Schema, task operators.Task) {
 		t.Helper()
 		_, l := o.Check(modeltest.Site(in, task))
@@ -283,8 +339,15 @@ func TestOperatorRefuses(t *testing.T) {
 	late.Fields[8].Nullable = true
 	check("nullable label", `clean.filter: "y != nil"`, o, late, task)
 	e := &Operator{EarlyStop: &EarlyStop{Metric: "auc", Rounds: 3}}
-	check("metric", "binary tasks", e, in, operators.Task{Kind: operators.Regression, Label: "x"})
+	check("metric", "auc is no metric of the objective squared_error / there are rmse, mae", e, in, operators.Task{Kind: operators.Regression, Label: "x"})
 
+	in, _, task = opTable(5, 100, operators.Multiclass)
+	check("threshold", "threshold is for binary tasks", &Operator{Threshold: 0.4}, in, task)
+	check("explain of many classes", "each class has its own", &Operator{Threshold: half, Explain: true}, in, task)
+	check("metric of many classes", "auc is no metric of the objective multiclass / there are log_loss, accuracy",
+		&Operator{Threshold: half, EarlyStop: &EarlyStop{Metric: "auc"}}, in, task)
+	var b batch.Batch
+	in, b, task = opTable(5, 100, operators.Binary)
 	same := b
 	same.Cols = append([]batch.Column(nil), b.Cols...)
 	words := make([]string, b.N)

@@ -68,11 +68,11 @@ func TestMeter(t *testing.T) {
 		}
 	}
 	value := func(metric string) float64 {
-		m, err := newMeter(single(), &d, &Options{EarlyMetric: metric}, 0)
+		m, err := newMeter(single(), &d, &Options{EarlyMetric: metric}, []float64{0})
 		if err != nil {
 			t.Fatal(err)
 		}
-		copy(m.score, score)
+		copy(m.score[0], score)
 		return m.value()
 	}
 	near := func(name string, got, want float64) {

@@ -171,11 +171,11 @@ func TestRoundingCostsNothing(t *testing.T) {
 	}
 	for name, c := range cases {
 		o := options(c.kind, func(o *Options) { o.Trees = 20; o.MinHessian = 0 })
-		v, err := newMeter(single(), &c.d, &Options{Objective: c.kind, EarlyMetric: c.metric}, 0)
+		v, err := newMeter(single(), &c.d, &Options{Objective: c.kind, EarlyMetric: c.metric}, []float64{0})
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.score = plain(c.d, o)
+		v.score[0] = plain(c.d, o)
 		want := v.value()
 		got := measureOf(t, fit(t, c.d, nil, o), c.d, c.metric)
 		if off := got/want - 1; math.Abs(off) > 2e-3 {
