@@ -53,6 +53,8 @@ func main() {
 		rows()
 	case "sums":
 		sums()
+	case "forest":
+		forestKernels()
 	case "tree":
 		treeKernels()
 	default:
