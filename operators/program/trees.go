@@ -3,8 +3,10 @@ package program
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"unsafe"
 
+	"github.com/headrace/headrace/kernels/forest"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/canon"
 )
@@ -23,7 +25,10 @@ type Trees struct {
 
 	types []batch.Type
 	sets  []uint64
+	nodes []treeNode
 	tree  []packedTree
+	cols  []treeColumn
+	row   *forest.Row // nil where the trees are too large for it
 }
 
 // Tree is a binary tree in flat arrays. Node 0 is the root; a tree without nodes is the one leaf 0. A child c >= 0 is a node of a higher
@@ -77,7 +82,7 @@ func (k *Trees) Init(in, out []batch.Type) error {
 		return fmt.Errorf("%d names of %d features", len(k.Names), len(in))
 	}
 	k.types = in
-	k.sets, k.tree = nil, nil
+	nodes := 0
 	for t := range k.Trees {
 		err := k.Trees[t].check(k.Levels)
 		if err == nil {
@@ -86,8 +91,16 @@ func (k *Trees) Init(in, out []batch.Type) error {
 		if err != nil {
 			return fmt.Errorf("tree %d: %w", t, err)
 		}
+		nodes += 2*len(k.Trees[t].Feature) + 1
+	}
+	if nodes > math.MaxUint32 {
+		return fmt.Errorf("%d nodes and leaves", nodes)
+	}
+	k.sets, k.tree, k.nodes = nil, make([]packedTree, 0, len(k.Trees)), make([]treeNode, 0, nodes)
+	for t := range k.Trees {
 		k.pack(&k.Trees[t])
 	}
+	k.compile()
 	return nil
 }
 
@@ -142,35 +155,50 @@ func (t *Tree) check(levels []int32) error {
 	return nil
 }
 
-// treeNode is a node or a leaf, 16 bytes. The second child stands behind the first, and a row goes to the second unless x <= at,
-// where x is a value of the row in a block: each number has two, itself and its negative, both NaN where it is missing. So a
-// comparison is all that is ever done, and missing is never asked for:
+// treeNode is a node or a leaf, 16 bytes. The second child stands behind the first, and a row goes to the second if x > at, where x is a value
+// of the row in a block: each number has two, keys that are in the order of the numbers as integers are, which compare without a jump; a
+// missing one's are the greatest, of a split where it goes right, and 0. So missing is never asked for.
 //
-//	missing goes right   first child left:  x <= threshold
-//	missing goes left    first child right: -x <= -(next number above threshold), as x > threshold; NaN where that is no number
-//
-// A leaf asks for the row's last value, which is always NaN, and is its own second child; at is what it adds to the score.
+// A leaf asks for the row's last value, which is the greatest, and is its own second child; at is the bits of what it adds to the score.
 type treeNode struct {
-	at    float64
+	at    uint64
 	value uint32 // of the row; of a code's node, see codeNode
 	first uint32
 }
 
-// codeNode marks a node that asks for a code: the rest of value is the feature's value, at's bits are the bitset's place.
+// lastKey is greater than any number's, and than any leaf's bits.
+const lastKey = math.MaxUint64
+
+// treeKeys are a number's: where missing goes right and where it goes left.
+func treeKeys(x float64) (right, left uint64) {
+	const infinity = 0x7ff << 52
+	b := math.Float64bits(x + 0) // both zeros are one
+	missing := uint64(int64(infinity-b&math.MaxInt64) >> 63)
+	b ^= uint64(int64(b)>>63) | 1<<63
+	return b | missing, b &^ missing
+}
+
+// codeNode marks a node that asks for a code: the rest of value is the feature's value, at is the bitset's place.
 const codeNode = 1 << 31
 
 func (n *treeNode) leaf(self uint32) bool { return n.first == self-1 }
 
+// leafAt is what leaf a adds.
+func (k *Trees) leafAt(a uint32) float64 { return math.Float64frombits(k.nodes[a].at) }
+
 type packedTree struct {
-	nodes []treeNode
+	root  uint32
 	codes bool // asks for a code somewhere
 	all   int  // steps after which every row is in a leaf
 	most  int  // steps after which most are, were all splits even
+
+	compared *forest.Tree // nil where the tree is too large for it
 }
 
 // pack lays a tree out breadth first.
 func (k *Trees) pack(t *Tree) {
-	p := packedTree{nodes: make([]treeNode, 1, 2*len(t.Feature)+1)}
+	p := packedTree{root: uint32(len(k.nodes))}
+	k.nodes = append(k.nodes, treeNode{})
 	type place struct {
 		child int32
 		at    uint32
@@ -181,36 +209,38 @@ func (k *Trees) pack(t *Tree) {
 		root = ^0
 	}
 	mean := 0.0
-	for queue := []place{{root, 0, 0}}; len(queue) > 0; queue = queue[1:] {
+	for queue := []place{{root, p.root, 0}}; len(queue) > 0; queue = queue[1:] {
 		q := queue[0]
 		if q.child < 0 {
-			p.nodes[q.at] = treeNode{at: t.Leaf[^q.child], value: uint32(2 * len(k.Levels)), first: q.at - 1}
+			k.nodes[q.at] = treeNode{at: leafBits(t.Leaf[^q.child]), value: uint32(2 * len(k.Levels)), first: q.at - 1}
 			p.all = max(p.all, q.depth)
 			mean += math.Ldexp(float64(q.depth), -q.depth)
 			continue
 		}
 		i := q.child
-		n := treeNode{first: uint32(len(p.nodes)), value: 2 * uint32(t.Feature[i]), at: t.Threshold[i]}
-		first, second := t.Left[i], t.Right[i]
-		switch {
-		case t.Cat[i] >= 0:
+		n := treeNode{first: uint32(len(k.nodes)), value: 2 * uint32(t.Feature[i])}
+		if n.at, _ = treeKeys(t.Threshold[i]); t.Cat[i] >= 0 {
 			n.value |= codeNode
-			n.at = math.Float64frombits(uint64(len(k.sets)))
+			n.at = uint64(len(k.sets))
 			k.addSet(t, int(i))
 			p.codes = true
-		case t.MissingLeft[i]:
-			first, second = second, first
+		} else if t.MissingLeft[i] {
 			n.value++
-			if n.at = math.NaN(); t.Threshold[i] < math.Inf(1) {
-				n.at = -math.Nextafter(t.Threshold[i], math.Inf(1))
-			}
 		}
-		p.nodes[q.at] = n
-		p.nodes = append(p.nodes, treeNode{}, treeNode{})
-		queue = append(queue, place{first, n.first, q.depth + 1}, place{second, n.first + 1, q.depth + 1})
+		k.nodes[q.at] = n
+		k.nodes = append(k.nodes, treeNode{}, treeNode{})
+		queue = append(queue, place{t.Left[i], n.first, q.depth + 1}, place{t.Right[i], n.first + 1, q.depth + 1})
 	}
 	p.most = min(p.all, int(math.Ceil(mean)))
 	k.tree = append(k.tree, p)
+}
+
+// leafBits are those of a leaf: a NaN is one that is no last key.
+func leafBits(x float64) uint64 {
+	if x != x {
+		x = math.NaN()
+	}
+	return math.Float64bits(x)
 }
 
 // addSet copies the bitset of node i with one bit more, for missing, at Levels.
@@ -225,45 +255,33 @@ func (k *Trees) addSet(t *Tree, i int) {
 	}
 }
 
-// treeRows is how many rows go through a tree together: enough of them that the machine always has a step to do while another
+// treeRows is how many rows walk through a tree together: enough of them that the machine always has a step to do while another
 // waits for memory, few enough that their values stay in the nearest caches.
 const treeRows = 64
+
+// comparedRows is with how few rows a block is not worth its comparisons: they are those of forest.Rows.
+const comparedRows = 32
 
 // Batch takes the rows in blocks, and in a block the trees in their order, so that a tree is read once a block.
 func (k *Trees) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	score := c.Float64s(n)
-	x := make([][]float64, len(in))
-	for j := range in {
-		x[j] = k.feature(c, j, &in[j])
+	for i := range score {
+		score[i] = k.Base
 	}
-	wide := k.wide()
-	block := c.Float64s(treeRows * wide)
-	for i := range block {
-		block[i] = math.NaN()
+	done := 0
+	if forest.Pays() && len(k.cols) > 0 {
+		if done = n; n%forest.Rows < comparedRows {
+			done -= n % forest.Rows
+		}
+		k.compare(c, score[:done], in)
 	}
-	var at [treeRows]uint32
-	for lo := 0; lo < n; lo += treeRows {
-		s := score[lo:min(n, lo+treeRows)]
-		for j, v := range x {
-			to := 2 * j
-			for _, y := range v[lo : lo+len(s)] {
-				pair := block[to : to+2 : to+2]
-				pair[0], pair[1] = y, -y
-				to += wide
-			}
-		}
-		for i := range s {
-			s[i] = k.Base
-		}
-		for t := range k.tree {
-			p := &k.tree[t]
-			if p.codes {
-				k.walkCodes(p, at[:len(s)], block, wide)
-			} else {
-				p.walk(at[:len(s)], block, wide)
-			}
-			for i := range s {
-				s[i] += p.nodes[at[i]].at
+	if done < n {
+		w := k.walker(c, in, treeRows)
+		for lo := done; lo < n; lo += treeRows {
+			s := score[lo:min(n, lo+treeRows)]
+			w.load(lo, len(s))
+			for t := range k.tree {
+				w.add(&k.tree[t], s)
 			}
 		}
 	}
@@ -272,7 +290,61 @@ func (k *Trees) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	return nil
 }
 
-// wide is how many values a row has: two a feature and the NaN that leaves ask for.
+// walker takes blocks of rows through trees from node to node.
+type walker struct {
+	k     *Trees
+	x     [][]float64 // the features
+	block []uint64    // the values of a block's rows
+	at    [treeRows]uint32
+}
+
+func (k *Trees) walker(c *batch.Ctx, in []batch.Column, rows int) *walker {
+	w := &walker{k: k, x: make([][]float64, len(in)), block: c.Uint64s(rows * k.wide())}
+	for j := range in {
+		w.x[j] = k.feature(c, j, &in[j])
+	}
+	for i := range w.block {
+		w.block[i] = lastKey
+	}
+	return w
+}
+
+// load begins a block of n rows.
+func (w *walker) load(lo, n int) {
+	wide := w.k.wide()
+	for j, v := range w.x {
+		to, codes := 2*j, w.k.Levels[j] > 0
+		for _, y := range v[lo : lo+n] {
+			pair := w.block[to : to+2 : to+2]
+			if pair[0], pair[1] = treeKeys(y); codes {
+				pair[0] = uint64(y)
+			}
+			to += wide
+		}
+	}
+}
+
+// add is the loop for i { score[i] += leaf that row i of the block reaches }.
+func (w *walker) add(p *packedTree, score []float64) {
+	wide := w.k.wide()
+	for lo := 0; lo < len(score); lo += treeRows {
+		s := score[lo:min(len(score), lo+treeRows)]
+		at, block := w.at[:len(s)], w.block[lo*wide:]
+		for i := range at {
+			at[i] = p.root
+		}
+		if p.codes {
+			w.k.walkCodes(p, at, block, wide)
+		} else {
+			w.k.walk(p, at, block, wide)
+		}
+		for i := range s {
+			s[i] += w.k.leafAt(at[i])
+		}
+	}
+}
+
+// wide is how many values a row has: two a feature and the one that leaves ask for.
 func (k *Trees) wide() int { return 2*len(k.Levels) + 1 }
 
 // feature is a column as numbers: a code that is none is Levels, what is missing else is NaN.
@@ -307,21 +379,16 @@ func levelOf(code int64, levels int32) float64 {
 //
 // The loops read nodes and values without bounds checks, which cost a third of the time: Init made the nodes, with children and
 // values in range, and at has no more rows than block.
-func (p *packedTree) walk(at []uint32, block []float64, wide int) {
+func (k *Trees) walk(p *packedTree, at []uint32, block []uint64, wide int) {
 	at = at[:min(len(at), treeRows, len(block)/wide)]
-	clear(at)
-	nodes := unsafe.Pointer(unsafe.SliceData(p.nodes))
+	nodes := unsafe.Pointer(unsafe.SliceData(k.nodes))
 	values := unsafe.Pointer(unsafe.SliceData(block))
-	row := uintptr(wide) * unsafe.Sizeof(float64(0))
+	row := uintptr(wide) * unsafe.Sizeof(uint64(0))
 	for range p.most {
 		x := uintptr(0)
 		for i, a := range at {
 			n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
-			next := n.first
-			if !(*(*float64)(unsafe.Add(values, x+uintptr(n.value)*unsafe.Sizeof(float64(0)))) <= n.at) {
-				next++
-			}
-			at[i] = next
+			at[i] = n.next(*(*uint64)(unsafe.Add(values, x+uintptr(n.value)*unsafe.Sizeof(uint64(0)))))
 			x += row
 		}
 	}
@@ -342,10 +409,7 @@ func (p *packedTree) walk(at []uint32, block []float64, wide int) {
 		for _, i := range rows {
 			a := at[i]
 			n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
-			next := n.first
-			if !(*(*float64)(unsafe.Add(values, uintptr(i)*row+uintptr(n.value)*unsafe.Sizeof(float64(0)))) <= n.at) {
-				next++
-			}
+			next := n.next(*(*uint64)(unsafe.Add(values, uintptr(i)*row+uintptr(n.value)*unsafe.Sizeof(uint64(0)))))
 			at[i] = next
 			rest[live] = i
 			if n := (*treeNode)(unsafe.Add(nodes, uintptr(next)*unsafe.Sizeof(treeNode{}))); !n.leaf(next) {
@@ -356,76 +420,117 @@ func (p *packedTree) walk(at []uint32, block []float64, wide int) {
 }
 
 // walkCodes is walk of a tree that asks for codes.
-func (k *Trees) walkCodes(p *packedTree, at []uint32, block []float64, wide int) {
-	clear(at)
+func (k *Trees) walkCodes(p *packedTree, at []uint32, block []uint64, wide int) {
 	for range p.most {
 		row := 0
 		for i, a := range at {
-			n := &p.nodes[a]
-			next := n.first
+			n := &k.nodes[a]
 			if n.value&codeNode != 0 {
-				next += k.second(n, block[row:])
-			} else if !(block[row+int(n.value)] <= n.at) {
-				next++
+				at[i] = n.first + k.second(n, block[row:])
+			} else {
+				at[i] = n.next(block[row+int(n.value)])
 			}
-			at[i] = next
 			row += wide
 		}
 	}
 	for i, a := range at {
-		at[i] = k.find(p, a, block[i*wide:])
+		at[i] = k.find(a, block[i*wide:])
 	}
 }
 
 // second is 1 if a node that asks for a code sends a row to its second child, else 0.
-func (k *Trees) second(n *treeNode, x []float64) uint32 {
-	code := int(x[n.value&^codeNode])
-	return 1 - uint32(k.sets[int(math.Float64bits(n.at))+code>>6]>>(code&63)&1)
+func (k *Trees) second(n *treeNode, x []uint64) uint32 {
+	code := x[n.value&^codeNode]
+	return 1 - uint32(k.sets[n.at+code>>6]>>(code&63)&1)
+}
+
+// next is the child that the value x of a row sends it to: a borrow, so that no jump depends on it.
+func (n *treeNode) next(x uint64) uint32 {
+	_, second := bits.Sub64(n.at, x, 0)
+	return n.first + uint32(second)
 }
 
 // find is the leaf that a row at node a comes to.
-func (k *Trees) find(p *packedTree, a uint32, x []float64) uint32 {
+func (k *Trees) find(a uint32, x []uint64) uint32 {
 	for {
-		n := &p.nodes[a]
+		n := &k.nodes[a]
 		if n.leaf(a) {
 			return a
 		}
-		a = n.first
 		if n.value&codeNode != 0 {
-			a += k.second(n, x)
-		} else if !(x[n.value] <= n.at) {
-			a++
+			a = n.first + k.second(n, x)
+		} else {
+			a = n.next(x[n.value])
 		}
 	}
 }
 
 // Row takes a row through the trees in their order.
 func (k *Trees) Row(f *Frame, in, out []int) error {
-	x := f.Scratch[out[0]]
+	s := out[0]
+	f.Null[s] = false
+	if k.row != nil && forest.RowPays() {
+		f.F[s] = k.Link.of(k.scoreRow(f, in, s))
+		return nil
+	}
+	x := f.Keys[s]
 	if len(x) != k.wide() {
-		x = make([]float64, k.wide())
-		x[2*len(in)] = math.NaN()
-		f.Scratch[out[0]] = x
+		x = make([]uint64, k.wide())
+		x[2*len(in)] = lastKey
+		f.Keys[s] = x
 	}
 	for j, s := range in {
-		var v float64
 		switch l := k.Levels[j]; {
 		case l == 0:
-			v = frameNumber(f, k.types[j], s)
-		case f.Null[s]:
-			v = float64(l)
+			x[2*j], x[2*j+1] = treeKeys(frameNumber(f, k.types[j], s))
+		case f.Null[s] || f.I[s] < 0 || f.I[s] >= int64(l):
+			x[2*j] = uint64(l)
 		default:
-			v = levelOf(f.I[s], l)
+			x[2*j] = uint64(f.I[s])
 		}
-		x[2*j], x[2*j+1] = v, -v
 	}
-	s := k.Base
-	for t := range k.tree {
-		p := &k.tree[t]
-		s += p.nodes[k.find(p, 0, x)].at
-	}
-	f.Null[out[0]], f.F[out[0]] = false, k.Link.of(s)
+	f.F[s] = k.Link.of(k.walkRow(x))
 	return nil
+}
+
+// rowTrees is how many trees a row walks through side by side, so that it waits for as many nodes at once; as many places as there are registers for.
+const rowTrees = 8
+
+// walkRow is the score of the row of the values x. Side by side the trees take as many steps as most of them need; then each goes on alone.
+func (k *Trees) walkRow(x []uint64) float64 {
+	s := k.Base
+	t := 0
+	nodes, values := unsafe.Pointer(unsafe.SliceData(k.nodes)), unsafe.Pointer(unsafe.SliceData(x))
+	step := func(a uint32) uint32 {
+		n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
+		return n.next(*(*uint64)(unsafe.Add(values, uintptr(n.value)*unsafe.Sizeof(uint64(0)))))
+	}
+	for ; t+rowTrees <= len(k.tree); t += rowTrees {
+		g := (*[rowTrees]packedTree)(k.tree[t:])
+		most, codes := 0, false
+		for i := range g {
+			most, codes = max(most, g[i].most), codes || g[i].codes
+		}
+		if codes {
+			for i := range g {
+				s += k.leafAt(k.find(g[i].root, x))
+			}
+			continue
+		}
+		a0, a1, a2, a3 := g[0].root, g[1].root, g[2].root, g[3].root
+		a4, a5, a6, a7 := g[4].root, g[5].root, g[6].root, g[7].root
+		for range most {
+			a0, a1, a2, a3 = step(a0), step(a1), step(a2), step(a3)
+			a4, a5, a6, a7 = step(a4), step(a5), step(a6), step(a7)
+		}
+		for _, a := range [rowTrees]uint32{a0, a1, a2, a3, a4, a5, a6, a7} {
+			s += k.leafAt(k.find(a, x))
+		}
+	}
+	for ; t < len(k.tree); t++ {
+		s += k.leafAt(k.find(k.tree[t].root, x))
+	}
+	return s
 }
 
 // Encode writes the trees.

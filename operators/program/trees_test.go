@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
+	"github.com/headrace/headrace/kernels/cpu"
 	"github.com/headrace/headrace/kernels/fmath"
 	"github.com/headrace/headrace/operators/batch"
 )
@@ -143,6 +145,99 @@ func TestTrees(t *testing.T) {
 		}
 	}
 	lawCase(t, func() Kind { return &Trees{Base: 1, Trees: []Tree{{Leaf: []float64{2}}}} }, nil, typesOf(batch.Float64))
+}
+
+// Small trees are compared, others walked, at each level and up to any end of a batch: the bits are those of a loop over the trees.
+func TestTreesCompared(t *testing.T) {
+	const rows = 700
+	r := rand.New(rand.NewPCG(7, 8))
+	levels := []int32{0, 0, 0, 255, 3, 256}
+	in := typesOf(batch.Float64, batch.Float32, batch.Int64, batch.Int32, batch.Int64, batch.Int32)
+	for _, x := range []struct {
+		name   string
+		levels []int32 // the first features
+		leaves []int
+	}{
+		{"cuts for several columns", levels[:3], []int{31, 256, 255, 2, 1, 256, 256, 17, 33, 65, 256, 100, 256}},
+		{"numbers of a row", levels[:3], []int{31, 32, 1, 2, 3, 31, 32, 31, 31, 30, 9}},
+		{"categories of a row", levels[:5], slices.Repeat([]int{31, 32, 1, 2, 9}, 8)},
+		{"categories", levels[:5], []int{31, 64, 255, 8, 3}},
+		{"some too large", levels[:5], []int{31, 257, 1, 600, 2}},
+		{"some of too many categories", levels, []int{31, 2, 30, 9, 5}},
+		{"all of too many categories", levels[5:], []int{5, 6}},
+	} {
+		k := &Trees{Base: 0.25, Levels: x.levels}
+		types := in[len(in)-len(x.levels):]
+		if x.levels[0] == 0 {
+			types = in[:len(x.levels)]
+		}
+		for _, l := range x.leaves {
+			tree := randomTree(r, l, x.levels)
+			for i := range tree.Threshold {
+				if tree.Cat[i] < 0 && r.IntN(8) > 0 {
+					tree.Threshold[i] = r.NormFloat64()
+				}
+			}
+			k.Trees = append(k.Trees, tree)
+		}
+		var cols []batch.Column
+		for j, ty := range types {
+			col, null := (*batch.Ctx)(nil).New(ty, rows), make([]bool, rows)
+			for i := range rows {
+				null[i] = r.IntN(20) == 0
+				code := int64(r.IntN(int(x.levels[j])+4)) - 2
+				switch ty.Kind {
+				case batch.Float64:
+					col.Float64s()[i] = r.NormFloat64()
+					if n := r.IntN(200); n < len(k.Trees) && len(k.Trees[n].Threshold) > 0 {
+						col.Float64s()[i] = k.Trees[n].Threshold[0] // just at a cut
+					}
+				case batch.Float32:
+					col.Float32s()[i] = float32(r.NormFloat64())
+				case batch.Int32:
+					col.Int32s()[i] = int32(code)
+				case batch.Int64:
+					col.Int64s()[i] = code
+				}
+			}
+			if j != 1 {
+				col = col.WithNulls(null)
+			}
+			cols = append(cols, col)
+		}
+		want := make([]float64, rows)
+		for i := range want {
+			want[i] = k.score(cols, i)
+		}
+		g := One(k, named("x", types), named("y", typesOf(batch.Float64)))
+		for _, l := range cpu.Levels() {
+			t.Run(x.name+"/"+l.String(), func(t *testing.T) {
+				defer cpu.Lower(l)()
+				for _, n := range []int{1, 31, 32, 33, 255, 256, 257, 287, 288, 289, 512, rows} {
+					lo := (rows - n) / 2
+					part := make([]batch.Column, len(cols))
+					for j := range cols {
+						part[j] = cols[j].Slice(nil, lo, lo+n)
+					}
+					for i, got := range lawBatch(t, g, n, part)[0].Float64s() {
+						if floatBits(got) != floatBits(want[lo+i]) {
+							t.Fatalf("%d rows: row %d is %v, want %v", n, i, got, want[lo+i])
+						}
+					}
+				}
+				f := g.Frame()
+				for i := range rows {
+					for j, p := range g.In {
+						f.SetRow(p.Slot, &cols[j], i)
+					}
+					if err := g.Row(f); err != nil || floatBits(f.F[g.Out[0].Slot]) != floatBits(want[i]) {
+						t.Fatalf("row %d alone is %v, want %v, %v", i, f.F[g.Out[0].Slot], want[i], err)
+					}
+				}
+				lawNoAllocs(t, g, cols)
+			})
+		}
+	}
 }
 
 func TestTreesRefuses(t *testing.T) {

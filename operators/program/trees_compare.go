@@ -1,0 +1,217 @@
+package program
+
+import (
+	"slices"
+
+	"github.com/headrace/headrace/kernels/forest"
+	"github.com/headrace/headrace/operators/batch"
+)
+
+// treeColumn is a feature's column of codes in a block, or its two: a number has codes for where missing goes left and for where it goes right; a
+// category is its own code. A feature of more cuts than a column may have has several, each of which knows its own part of them.
+type treeColumn struct {
+	feature int
+	first   int          // of the columns of a block
+	cuts    *forest.Cuts // nil of a feature of codes
+}
+
+// compile makes the trees ready for comparing, those that are small enough.
+func (k *Trees) compile() {
+	k.cols, k.row = nil, nil
+	small := func(t *Tree) bool {
+		if len(t.Leaf) > forest.LeavesMax {
+			return false
+		}
+		for i, f := range t.Feature {
+			if t.Cat[i] >= 0 && k.Levels[f] > forest.Missing {
+				return false
+			}
+		}
+		return true
+	}
+	cuts := make([][]float64, len(k.Levels)) // of all trees, in order
+	used := make([]bool, len(k.Levels))
+	for t := range k.Trees {
+		if tree := &k.Trees[t]; small(tree) {
+			for i, f := range tree.Feature {
+				if used[f] = true; tree.Cat[i] < 0 {
+					cuts[f] = append(cuts[f], tree.Threshold[i])
+				}
+			}
+		}
+	}
+	first, columns := make([]int, len(k.Levels)), 0 // where a feature's columns begin
+	add := func(f int, c *forest.Cuts, n int) {
+		k.cols = append(k.cols, treeColumn{f, columns, c})
+		columns += n
+	}
+	for f := range cuts {
+		first[f] = columns
+		if used[f] && k.Levels[f] > 0 {
+			add(f, nil, 1)
+		}
+		slices.Sort(cuts[f])
+		cuts[f] = slices.Compact(cuts[f])
+		for part := range slices.Chunk(cuts[f], forest.CutsMax) {
+			add(f, forest.NewCuts(part), 2)
+		}
+	}
+	var rows [][]forest.Split // of the trees, where all of them are for Row
+	var leaves [][]float64
+	for t := range k.Trees {
+		tree := &k.Trees[t]
+		if !small(tree) {
+			continue
+		}
+		var splits []forest.Split
+		for i, f := range tree.Feature {
+			s := forest.Split{Column: first[f], Left: tree.Left[i], Right: tree.Right[i]}
+			if at := tree.Cat[i]; at >= 0 {
+				s.Set = k.set(tree, i)
+			} else {
+				rank, _ := slices.BinarySearch(cuts[f], tree.Threshold[i])
+				s.Column += 2 * (rank / forest.CutsMax)
+				if s.Most = uint8(rank % forest.CutsMax); !tree.MissingLeft[i] {
+					s.Column++
+				}
+			}
+			splits = append(splits, s)
+		}
+		c := forest.NewTree(splits, tree.Leaf, columns)
+		if k.tree[t].compared = &c; len(tree.Leaf) <= forest.RowLeaves {
+			rows, leaves = append(rows, splits), append(leaves, tree.Leaf)
+		}
+	}
+	numbers, at := 0, make([]forest.RowColumn, len(k.cols))
+	for i, c := range k.cols {
+		if at[i] = (forest.RowColumn{First: c.first, Cuts: c.cuts}); c.cuts != nil {
+			numbers++
+		}
+	}
+	if len(rows) == len(k.Trees) && len(k.cols) > 0 && numbers <= forest.RowCuts && len(k.cols)-numbers <= rowSetsMax {
+		k.row = forest.NewRow(rows, leaves, at)
+	}
+}
+
+// rowSetsMax is how many columns of codes a forest.Row is made of at most: a tree takes a kilobyte of each.
+const rowSetsMax = 16
+
+// scoreRow is the score of the row in f by k.row.
+func (k *Trees) scoreRow(f *Frame, in []int, scratch int) float64 {
+	x := f.Scratch[scratch]
+	if len(x) != len(k.cols) {
+		x = make([]float64, len(k.cols))
+		f.Scratch[scratch] = x
+	}
+	var codes [rowSetsMax]uint8
+	numbers, sets := 0, 0
+	for i := range k.cols {
+		c := &k.cols[i]
+		s := in[c.feature]
+		if c.cuts != nil {
+			x[numbers] = frameNumber(f, k.types[c.feature], s)
+			numbers++
+			continue
+		}
+		if codes[sets] = forest.Missing; !f.Null[s] && uint64(f.I[s]) < uint64(k.Levels[c.feature]) {
+			codes[sets] = uint8(f.I[s])
+		}
+		sets++
+	}
+	return k.row.Score(k.Base, x[:numbers], codes[:sets])
+}
+
+// set is the bitset of node i with missing as its last bit.
+func (k *Trees) set(t *Tree, i int) *[4]uint64 {
+	var s [4]uint64
+	copy(s[:], t.Bits[t.Cat[i]:][:(k.Levels[t.Feature[i]]+63)/64])
+	if s[3] &^= 1 << 63; t.MissingLeft[i] {
+		s[3] |= 1 << 63
+	}
+	return &s
+}
+
+// compare adds the trees to the score.
+func (k *Trees) compare(c *batch.Ctx, score []float64, in []batch.Column) {
+	var b forest.Block
+	columns, walks := 0, false
+	for t := range k.tree {
+		if f := k.tree[t].compared; f != nil {
+			columns = max(columns, f.Columns())
+		} else {
+			walks = true
+		}
+	}
+	b.Codes = c.Uint8s(columns * forest.Rows)
+	clear(b.Codes) // rows that are not there have codes too
+	var w *walker
+	if walks {
+		w = k.walker(c, in, forest.Rows)
+	}
+	for lo := 0; lo < len(score); lo += forest.Rows {
+		s := score[lo:min(len(score), lo+forest.Rows)]
+		k.encode(&b, in, lo, len(s))
+		copy(b.Score[:], s)
+		if walks {
+			w.load(lo, len(s))
+		}
+		for t := range k.tree {
+			if p := &k.tree[t]; p.compared != nil {
+				p.compared.Add(&b)
+			} else {
+				w.add(p, b.Score[:len(s)])
+			}
+		}
+		copy(s, b.Score[:])
+	}
+}
+
+// encode fills a block's columns with the codes of n rows.
+func (k *Trees) encode(b *forest.Block, in []batch.Column, lo, n int) {
+	var buf [forest.Rows]float64
+	var xs []float64
+	last := -1
+	for i := range k.cols {
+		t := &k.cols[i]
+		col, to := &in[t.feature], b.Column(t.first)[:n]
+		if t.cuts == nil {
+			treeCodes(to, col, lo, k.Levels[t.feature])
+			continue
+		}
+		if t.feature != last {
+			if last = t.feature; col.Type.Kind == batch.Float64 && col.Valid == nil {
+				xs = col.Float64s()[lo : lo+n]
+			} else {
+				xs = buf[:n]
+				col.ReadFloats(xs, lo)
+			}
+		}
+		t.cuts.Codes(to, b.Column(t.first + 1)[:n], xs)
+	}
+}
+
+// treeCodes is the loop for i { dst[i] = the code of row lo+i, Missing if it is none of the levels }.
+func treeCodes(dst []uint8, col *batch.Column, lo int, levels int32) {
+	if col.Type.Kind == batch.Int32 {
+		narrowCodes(dst, col.Int32s()[lo:], uint32(levels))
+	} else {
+		narrowCodes(dst, col.Int64s()[lo:], uint64(levels))
+	}
+	if col.Valid == nil {
+		return
+	}
+	for i := range dst {
+		if col.Valid[(lo+i)>>6]>>((lo+i)&63)&1 == 0 {
+			dst[i] = forest.Missing
+		}
+	}
+}
+
+func narrowCodes[S int32 | int64, U uint32 | uint64](dst []uint8, src []S, levels U) {
+	src = src[:len(dst)]
+	for i, x := range src {
+		if dst[i] = forest.Missing; U(x) < levels {
+			dst[i] = uint8(x)
+		}
+	}
+}
