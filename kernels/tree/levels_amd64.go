@@ -141,8 +141,8 @@ func logistic(dst []uint64, score, label []float64, scaleG, scaleH float64, f Fi
 	return topG, topH
 }
 
-func touch(rows []int32, bins []uint8, stride int, grad []uint64) {
+func touch(rows []int32, recs []uint8, stride int) {
 	if len(rows) > 0 && cpu.Now() != cpu.Go {
-		touchAVX2(&rows[0], len(rows), &bins[0], stride, &grad[0])
+		touchAVX2(&rows[0], len(rows), &recs[0], stride, stride-1)
 	}
 }

@@ -22,4 +22,4 @@ func logistic(dst []uint64, score, label []float64, scaleG, scaleH float64, f Fi
 	return logisticGo(dst, score, label, scaleG, scaleH, f)
 }
 
-func touch([]int32, []uint8, int, []uint64) {}
+func touch([]int32, []uint8, int) {}

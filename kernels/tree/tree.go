@@ -203,22 +203,3 @@ func partGo(left, right, rows []int32, sides []uint64) {
 		}
 	}
 }
-
-// Gather is the loop
-//
-//	for i, r := range rows { bins[i*stride:][:stride] = allBins[r*stride:][:stride]; words[i] = allWords[r] }
-//
-// The stride is a multiple of 8. The lines of rows to come are asked for ahead: most are not in a cache.
-func Gather(bins, allBins []uint8, stride int, rows []int32, words, allWords []uint64) {
-	bins, words = bins[:len(rows)*stride], words[:len(rows)]
-	const ahead = 128
-	touch(rows[:min(len(rows), ahead)], allBins, stride, allWords)
-	for at := 0; at < len(rows); at += ahead {
-		to := min(len(rows), at+ahead)
-		touch(rows[to:min(len(rows), to+ahead)], allBins, stride, allWords)
-		gather(bins[at*stride:to*stride], allBins, stride, rows[at:to])
-		for i, r := range rows[at:to] {
-			words[at+i] = allWords[r]
-		}
-	}
-}

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -282,57 +283,85 @@ func TestLogistic(t *testing.T) {
 }
 
 func TestScatter(t *testing.T) {
-	for width := 1; width <= Columns; width++ {
-		for _, n := range []int{0, 1, 2, 7, 1000} {
-			r := source(n)
-			stride := (width+7)&^7 + 8*r.IntN(2)
-			bins, words := make([]uint8, n*stride), make([]uint64, n)
-			for i := range bins {
-				bins[i] = uint8(r.Uint32())
-			}
-			var got, want Table
-			for i := range words {
-				words[i] = r.Uint64()
-				for k := range width {
-					at := k
-					if Twice(width) && i%2 == 1 {
-						at += width
-					}
-					want[at][bins[i*stride+k]] += words[i]
-				}
-			}
-			Scatter(width, &got, bins, stride, words)
-			if got != want {
-				t.Errorf("width %d, %d rows", width, n)
-			}
-		}
-	}
-}
-
-func TestGather(t *testing.T) {
 	levels(t, func(t *testing.T) {
-		for stride := 8; stride <= 48; stride += 8 {
-			for _, n := range []int{0, 1, 33, 127, 128, 129, 300} {
+		for width := 1; width <= Columns; width++ {
+			for _, n := range []int{0, 1, 2, 7, 127, 128, 129, 300} {
 				r := source(n)
-				bins, words := make([]uint8, 100*stride), make([]uint64, 100)
-				for i := range bins {
-					bins[i] = uint8(r.Uint32())
+				first := r.IntN(3)
+				recs := Records{Stride: (first+width+7)&^7 + 8 + 8*r.IntN(2)}
+				recs.Data = make([]uint8, 400*recs.Stride)
+				for i := range recs.Data {
+					recs.Data[i] = uint8(r.Uint32())
 				}
+				words := make([]uint64, n)
 				for i := range words {
 					words[i] = r.Uint64()
 				}
-				var rows []int32
-				var wantBins []uint8
-				var wantWords []uint64
-				for range n {
-					row := r.IntN(100)
-					rows, wantBins, wantWords = append(rows, int32(row)), append(wantBins, bins[row*stride:(row+1)*stride]...), append(wantWords, words[row])
+				begin := r.IntN(400 - n + 1)
+				follow, some := make([]int32, n), make([]int32, n)
+				for i, row := range r.Perm(400)[:n] {
+					follow[i], some[i] = int32(begin+i), int32(row)
 				}
-				gotBins, gotWords := make([]uint8, len(wantBins)), make([]uint64, n)
-				if Gather(gotBins, bins, stride, rows, gotWords, words); !slices.Equal(gotBins, wantBins) || !slices.Equal(gotWords, wantWords) {
-					t.Errorf("stride %d, %d rows", stride, n)
+				slices.Sort(some)
+				for _, rows := range [][]int32{follow, some} {
+					data := slices.Clone(recs.Data)
+					var want Table
+					for i, row := range rows {
+						rec := data[int(row)*recs.Stride:][:recs.Stride]
+						binary.LittleEndian.PutUint64(rec[recs.Stride-8:], words[i])
+						for k := range width {
+							at := k
+							if Twice(width) && i%2 == 1 {
+								at += width
+							}
+							want[at][rec[first+k]] += words[i]
+						}
+					}
+					var got [3]Table
+					recs.Data = slices.Clone(recs.Data)
+					if n == 0 || int(rows[n-1]-rows[0]) == n-1 {
+						begin := begin
+						if n > 0 {
+							begin = int(rows[0])
+						}
+						recs.Put(begin, words)
+						recs.Scatter(width, &got[0], first, begin, n)
+					} else {
+						recs.PutRows(rows, words)
+						got[0] = want
+					}
+					recs.ScatterRows(width, &got[1], first, rows, false)
+					recs.ScatterRows(width, &got[2], first, rows, true)
+					if !slices.Equal(recs.Data, data) {
+						t.Errorf("width %d, %d rows: other records", width, n)
+					}
+					if got != [3]Table{want, want, want} {
+						t.Errorf("width %d, %d rows", width, n)
+					}
 				}
 			}
 		}
 	})
+}
+
+func TestRecordsEnd(t *testing.T) {
+	r := Records{Data: make([]uint8, 10*16), Stride: 16}
+	var table Table
+	for name, f := range map[string]func(){
+		"a row past the last":    func() { r.ScatterRows(6, &table, 0, []int32{3, 10}, true) },
+		"a row before the first": func() { r.ScatterRows(6, &table, 0, []int32{-1, 3}, true) },
+		"rows past the last":     func() { r.Scatter(6, &table, 0, 5, 6) },
+		"columns in the word":    func() { r.Scatter(6, &table, 3, 0, 1) },
+		"words past the last":    func() { r.Put(9, make([]uint64, 2)) },
+		"a word past the last":   func() { r.PutRows([]int32{10}, make([]uint64, 1)) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: taken", name)
+				}
+			}()
+			f()
+		}()
+	}
 }

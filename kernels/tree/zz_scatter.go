@@ -4,217 +4,426 @@ package tree
 
 import "unsafe"
 
-func scatter(width int, t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
+func scatter(width int, t *Table, bins unsafe.Pointer, stride, word uintptr, rows int) {
 	switch width {
 	case 1:
-		scatter1(t, bins, stride, words)
+		scatter1(t, bins, stride, word, rows)
 	case 2:
-		scatter2(t, bins, stride, words)
+		scatter2(t, bins, stride, word, rows)
 	case 3:
-		scatter3(t, bins, stride, words)
+		scatter3(t, bins, stride, word, rows)
 	case 4:
-		scatter4(t, bins, stride, words)
+		scatter4(t, bins, stride, word, rows)
 	case 5:
-		scatter5(t, bins, stride, words)
+		scatter5(t, bins, stride, word, rows)
 	case 6:
-		scatter6(t, bins, stride, words)
+		scatter6(t, bins, stride, word, rows)
 	case 7:
-		scatter7(t, bins, stride, words)
+		scatter7(t, bins, stride, word, rows)
 	case 8:
-		scatter8(t, bins, stride, words)
+		scatter8(t, bins, stride, word, rows)
 	case 9:
-		scatter9(t, bins, stride, words)
+		scatter9(t, bins, stride, word, rows)
 	case 10:
-		scatter10(t, bins, stride, words)
+		scatter10(t, bins, stride, word, rows)
 	case 11:
-		scatter11(t, bins, stride, words)
+		scatter11(t, bins, stride, word, rows)
 	case 12:
-		scatter12(t, bins, stride, words)
+		scatter12(t, bins, stride, word, rows)
 	case 13:
-		scatter13(t, bins, stride, words)
+		scatter13(t, bins, stride, word, rows)
 	case 14:
-		scatter14(t, bins, stride, words)
+		scatter14(t, bins, stride, word, rows)
 	}
 }
 
-func scatter1(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows(width int, t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	switch width {
+	case 1:
+		scatterRows1(t, bins, stride, word, rows)
+	case 2:
+		scatterRows2(t, bins, stride, word, rows)
+	case 3:
+		scatterRows3(t, bins, stride, word, rows)
+	case 4:
+		scatterRows4(t, bins, stride, word, rows)
+	case 5:
+		scatterRows5(t, bins, stride, word, rows)
+	case 6:
+		scatterRows6(t, bins, stride, word, rows)
+	case 7:
+		scatterRows7(t, bins, stride, word, rows)
+	case 8:
+		scatterRows8(t, bins, stride, word, rows)
+	case 9:
+		scatterRows9(t, bins, stride, word, rows)
+	case 10:
+		scatterRows10(t, bins, stride, word, rows)
+	case 11:
+		scatterRows11(t, bins, stride, word, rows)
+	case 12:
+		scatterRows12(t, bins, stride, word, rows)
+	case 13:
+		scatterRows13(t, bins, stride, word, rows)
+	case 14:
+		scatterRows14(t, bins, stride, word, rows)
+	}
+}
+
+func scatter1(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[1]uint8
-	for ; len(words) >= 2; words = words[2:] {
-		b = (*[1]uint8)(unsafe.Add(bins, at))
-		t[0][b[0]] += words[0]
-		at += stride
-		b = (*[1]uint8)(unsafe.Add(bins, at))
-		t[1][b[0]] += words[1]
-		at += stride
-	}
-	for _, v := range words {
-		b = (*[1]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows >= 2; rows -= 2 {
+		b = (*[1]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+		b = (*[1]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[1][b[0]] += v
+		at = unsafe.Add(at, stride)
+	}
+	for ; rows > 0; rows-- {
+		b = (*[1]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter2(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
-	var b *[2]uint8
-	for ; len(words) >= 2; words = words[2:] {
-		b = (*[2]uint8)(unsafe.Add(bins, at))
-		t[0][b[0]] += words[0]
-		t[1][b[1]] += words[0]
-		at += stride
-		b = (*[2]uint8)(unsafe.Add(bins, at))
-		t[2][b[0]] += words[1]
-		t[3][b[1]] += words[1]
-		at += stride
+func scatterRows1(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[1]uint8
+	var v uint64
+	for ; len(rows) >= 2; rows = rows[2:] {
+		at = unsafe.Add(bins, uintptr(rows[0])*stride)
+		b = (*[1]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		at = unsafe.Add(bins, uintptr(rows[1])*stride)
+		b = (*[1]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[1][b[0]] += v
 	}
-	for _, v := range words {
-		b = (*[2]uint8)(unsafe.Add(bins, at))
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[1]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+	}
+}
+
+func scatter2(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+	var b *[2]uint8
+	var v uint64
+	for ; rows >= 2; rows -= 2 {
+		b = (*[2]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+		b = (*[2]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[2][b[0]] += v
+		t[3][b[1]] += v
+		at = unsafe.Add(at, stride)
+	}
+	for ; rows > 0; rows-- {
+		b = (*[2]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter3(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
-	var b *[3]uint8
-	for ; len(words) >= 2; words = words[2:] {
-		b = (*[3]uint8)(unsafe.Add(bins, at))
-		t[0][b[0]] += words[0]
-		t[1][b[1]] += words[0]
-		t[2][b[2]] += words[0]
-		at += stride
-		b = (*[3]uint8)(unsafe.Add(bins, at))
-		t[3][b[0]] += words[1]
-		t[4][b[1]] += words[1]
-		t[5][b[2]] += words[1]
-		at += stride
+func scatterRows2(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[2]uint8
+	var v uint64
+	for ; len(rows) >= 2; rows = rows[2:] {
+		at = unsafe.Add(bins, uintptr(rows[0])*stride)
+		b = (*[2]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		at = unsafe.Add(bins, uintptr(rows[1])*stride)
+		b = (*[2]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[2][b[0]] += v
+		t[3][b[1]] += v
 	}
-	for _, v := range words {
-		b = (*[3]uint8)(unsafe.Add(bins, at))
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[2]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+	}
+}
+
+func scatter3(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+	var b *[3]uint8
+	var v uint64
+	for ; rows >= 2; rows -= 2 {
+		b = (*[3]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+		b = (*[3]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[3][b[0]] += v
+		t[4][b[1]] += v
+		t[5][b[2]] += v
+		at = unsafe.Add(at, stride)
+	}
+	for ; rows > 0; rows-- {
+		b = (*[3]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter4(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
-	var b *[4]uint8
-	for ; len(words) >= 2; words = words[2:] {
-		b = (*[4]uint8)(unsafe.Add(bins, at))
-		t[0][b[0]] += words[0]
-		t[1][b[1]] += words[0]
-		t[2][b[2]] += words[0]
-		t[3][b[3]] += words[0]
-		at += stride
-		b = (*[4]uint8)(unsafe.Add(bins, at))
-		t[4][b[0]] += words[1]
-		t[5][b[1]] += words[1]
-		t[6][b[2]] += words[1]
-		t[7][b[3]] += words[1]
-		at += stride
+func scatterRows3(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[3]uint8
+	var v uint64
+	for ; len(rows) >= 2; rows = rows[2:] {
+		at = unsafe.Add(bins, uintptr(rows[0])*stride)
+		b = (*[3]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		at = unsafe.Add(bins, uintptr(rows[1])*stride)
+		b = (*[3]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[3][b[0]] += v
+		t[4][b[1]] += v
+		t[5][b[2]] += v
 	}
-	for _, v := range words {
-		b = (*[4]uint8)(unsafe.Add(bins, at))
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[3]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+	}
+}
+
+func scatter4(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+	var b *[4]uint8
+	var v uint64
+	for ; rows >= 2; rows -= 2 {
+		b = (*[4]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+		b = (*[4]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[4][b[0]] += v
+		t[5][b[1]] += v
+		t[6][b[2]] += v
+		t[7][b[3]] += v
+		at = unsafe.Add(at, stride)
+	}
+	for ; rows > 0; rows-- {
+		b = (*[4]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter5(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
-	var b *[5]uint8
-	for ; len(words) >= 2; words = words[2:] {
-		b = (*[5]uint8)(unsafe.Add(bins, at))
-		t[0][b[0]] += words[0]
-		t[1][b[1]] += words[0]
-		t[2][b[2]] += words[0]
-		t[3][b[3]] += words[0]
-		t[4][b[4]] += words[0]
-		at += stride
-		b = (*[5]uint8)(unsafe.Add(bins, at))
-		t[5][b[0]] += words[1]
-		t[6][b[1]] += words[1]
-		t[7][b[2]] += words[1]
-		t[8][b[3]] += words[1]
-		t[9][b[4]] += words[1]
-		at += stride
+func scatterRows4(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[4]uint8
+	var v uint64
+	for ; len(rows) >= 2; rows = rows[2:] {
+		at = unsafe.Add(bins, uintptr(rows[0])*stride)
+		b = (*[4]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		at = unsafe.Add(bins, uintptr(rows[1])*stride)
+		b = (*[4]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[4][b[0]] += v
+		t[5][b[1]] += v
+		t[6][b[2]] += v
+		t[7][b[3]] += v
 	}
-	for _, v := range words {
-		b = (*[5]uint8)(unsafe.Add(bins, at))
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[4]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+	}
+}
+
+func scatter5(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+	var b *[5]uint8
+	var v uint64
+	for ; rows >= 2; rows -= 2 {
+		b = (*[5]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
 		t[4][b[4]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+		b = (*[5]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[5][b[0]] += v
+		t[6][b[1]] += v
+		t[7][b[2]] += v
+		t[8][b[3]] += v
+		t[9][b[4]] += v
+		at = unsafe.Add(at, stride)
+	}
+	for ; rows > 0; rows-- {
+		b = (*[5]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter6(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
-	var b *[6]uint8
-	for ; len(words) >= 2; words = words[2:] {
-		b = (*[6]uint8)(unsafe.Add(bins, at))
-		t[0][b[0]] += words[0]
-		t[1][b[1]] += words[0]
-		t[2][b[2]] += words[0]
-		t[3][b[3]] += words[0]
-		t[4][b[4]] += words[0]
-		t[5][b[5]] += words[0]
-		at += stride
-		b = (*[6]uint8)(unsafe.Add(bins, at))
-		t[6][b[0]] += words[1]
-		t[7][b[1]] += words[1]
-		t[8][b[2]] += words[1]
-		t[9][b[3]] += words[1]
-		t[10][b[4]] += words[1]
-		t[11][b[5]] += words[1]
-		at += stride
+func scatterRows5(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[5]uint8
+	var v uint64
+	for ; len(rows) >= 2; rows = rows[2:] {
+		at = unsafe.Add(bins, uintptr(rows[0])*stride)
+		b = (*[5]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		at = unsafe.Add(bins, uintptr(rows[1])*stride)
+		b = (*[5]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[5][b[0]] += v
+		t[6][b[1]] += v
+		t[7][b[2]] += v
+		t[8][b[3]] += v
+		t[9][b[4]] += v
 	}
-	for _, v := range words {
-		b = (*[6]uint8)(unsafe.Add(bins, at))
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[5]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+	}
+}
+
+func scatter6(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+	var b *[6]uint8
+	var v uint64
+	for ; rows >= 2; rows -= 2 {
+		b = (*[6]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
 		t[4][b[4]] += v
 		t[5][b[5]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+		b = (*[6]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[6][b[0]] += v
+		t[7][b[1]] += v
+		t[8][b[2]] += v
+		t[9][b[3]] += v
+		t[10][b[4]] += v
+		t[11][b[5]] += v
+		at = unsafe.Add(at, stride)
+	}
+	for ; rows > 0; rows-- {
+		b = (*[6]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter7(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
-	var b *[7]uint8
-	for ; len(words) >= 2; words = words[2:] {
-		b = (*[7]uint8)(unsafe.Add(bins, at))
-		t[0][b[0]] += words[0]
-		t[1][b[1]] += words[0]
-		t[2][b[2]] += words[0]
-		t[3][b[3]] += words[0]
-		t[4][b[4]] += words[0]
-		t[5][b[5]] += words[0]
-		t[6][b[6]] += words[0]
-		at += stride
-		b = (*[7]uint8)(unsafe.Add(bins, at))
-		t[7][b[0]] += words[1]
-		t[8][b[1]] += words[1]
-		t[9][b[2]] += words[1]
-		t[10][b[3]] += words[1]
-		t[11][b[4]] += words[1]
-		t[12][b[5]] += words[1]
-		t[13][b[6]] += words[1]
-		at += stride
+func scatterRows6(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[6]uint8
+	var v uint64
+	for ; len(rows) >= 2; rows = rows[2:] {
+		at = unsafe.Add(bins, uintptr(rows[0])*stride)
+		b = (*[6]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		at = unsafe.Add(bins, uintptr(rows[1])*stride)
+		b = (*[6]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[6][b[0]] += v
+		t[7][b[1]] += v
+		t[8][b[2]] += v
+		t[9][b[3]] += v
+		t[10][b[4]] += v
+		t[11][b[5]] += v
 	}
-	for _, v := range words {
-		b = (*[7]uint8)(unsafe.Add(bins, at))
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[6]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+	}
+}
+
+func scatter7(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+	var b *[7]uint8
+	var v uint64
+	for ; rows >= 2; rows -= 2 {
+		b = (*[7]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -222,15 +431,78 @@ func scatter7(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[4][b[4]] += v
 		t[5][b[5]] += v
 		t[6][b[6]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+		b = (*[7]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[7][b[0]] += v
+		t[8][b[1]] += v
+		t[9][b[2]] += v
+		t[10][b[3]] += v
+		t[11][b[4]] += v
+		t[12][b[5]] += v
+		t[13][b[6]] += v
+		at = unsafe.Add(at, stride)
+	}
+	for ; rows > 0; rows-- {
+		b = (*[7]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter8(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows7(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[7]uint8
+	var v uint64
+	for ; len(rows) >= 2; rows = rows[2:] {
+		at = unsafe.Add(bins, uintptr(rows[0])*stride)
+		b = (*[7]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		at = unsafe.Add(bins, uintptr(rows[1])*stride)
+		b = (*[7]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[7][b[0]] += v
+		t[8][b[1]] += v
+		t[9][b[2]] += v
+		t[10][b[3]] += v
+		t[11][b[4]] += v
+		t[12][b[5]] += v
+		t[13][b[6]] += v
+	}
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[7]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+	}
+}
+
+func scatter8(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[8]uint8
-	for _, v := range words {
-		b = (*[8]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows > 0; rows-- {
+		b = (*[8]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -239,15 +511,35 @@ func scatter8(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[5][b[5]] += v
 		t[6][b[6]] += v
 		t[7][b[7]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter9(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows8(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[8]uint8
+	var v uint64
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[8]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		t[7][b[7]] += v
+	}
+}
+
+func scatter9(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[9]uint8
-	for _, v := range words {
-		b = (*[9]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows > 0; rows-- {
+		b = (*[9]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -257,15 +549,36 @@ func scatter9(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[6][b[6]] += v
 		t[7][b[7]] += v
 		t[8][b[8]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter10(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows9(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[9]uint8
+	var v uint64
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[9]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		t[7][b[7]] += v
+		t[8][b[8]] += v
+	}
+}
+
+func scatter10(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[10]uint8
-	for _, v := range words {
-		b = (*[10]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows > 0; rows-- {
+		b = (*[10]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -276,15 +589,37 @@ func scatter10(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[7][b[7]] += v
 		t[8][b[8]] += v
 		t[9][b[9]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter11(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows10(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[10]uint8
+	var v uint64
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[10]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		t[7][b[7]] += v
+		t[8][b[8]] += v
+		t[9][b[9]] += v
+	}
+}
+
+func scatter11(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[11]uint8
-	for _, v := range words {
-		b = (*[11]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows > 0; rows-- {
+		b = (*[11]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -296,15 +631,38 @@ func scatter11(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[8][b[8]] += v
 		t[9][b[9]] += v
 		t[10][b[10]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter12(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows11(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[11]uint8
+	var v uint64
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[11]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		t[7][b[7]] += v
+		t[8][b[8]] += v
+		t[9][b[9]] += v
+		t[10][b[10]] += v
+	}
+}
+
+func scatter12(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[12]uint8
-	for _, v := range words {
-		b = (*[12]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows > 0; rows-- {
+		b = (*[12]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -317,15 +675,39 @@ func scatter12(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[9][b[9]] += v
 		t[10][b[10]] += v
 		t[11][b[11]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter13(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows12(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[12]uint8
+	var v uint64
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[12]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		t[7][b[7]] += v
+		t[8][b[8]] += v
+		t[9][b[9]] += v
+		t[10][b[10]] += v
+		t[11][b[11]] += v
+	}
+}
+
+func scatter13(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[13]uint8
-	for _, v := range words {
-		b = (*[13]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows > 0; rows-- {
+		b = (*[13]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -339,15 +721,40 @@ func scatter13(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[10][b[10]] += v
 		t[11][b[11]] += v
 		t[12][b[12]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
 	}
 }
 
-func scatter14(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
-	at := uintptr(0)
+func scatterRows13(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[13]uint8
+	var v uint64
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[13]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		t[7][b[7]] += v
+		t[8][b[8]] += v
+		t[9][b[9]] += v
+		t[10][b[10]] += v
+		t[11][b[11]] += v
+		t[12][b[12]] += v
+	}
+}
+
+func scatter14(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 	var b *[14]uint8
-	for _, v := range words {
-		b = (*[14]uint8)(unsafe.Add(bins, at))
+	var v uint64
+	for ; rows > 0; rows-- {
+		b = (*[14]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -362,6 +769,31 @@ func scatter14(t *Table, bins unsafe.Pointer, stride uintptr, words []uint64) {
 		t[11][b[11]] += v
 		t[12][b[12]] += v
 		t[13][b[13]] += v
-		at += stride
+		at = unsafe.Add(at, stride)
+	}
+}
+
+func scatterRows14(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []int32) {
+	var at unsafe.Pointer
+	var b *[14]uint8
+	var v uint64
+	for _, r := range rows {
+		at = unsafe.Add(bins, uintptr(r)*stride)
+		b = (*[14]uint8)(at)
+		v = *(*uint64)(unsafe.Add(at, word))
+		t[0][b[0]] += v
+		t[1][b[1]] += v
+		t[2][b[2]] += v
+		t[3][b[3]] += v
+		t[4][b[4]] += v
+		t[5][b[5]] += v
+		t[6][b[6]] += v
+		t[7][b[7]] += v
+		t[8][b[8]] += v
+		t[9][b[9]] += v
+		t[10][b[10]] += v
+		t[11][b[11]] += v
+		t[12][b[12]] += v
+		t[13][b[13]] += v
 	}
 }

@@ -52,4 +52,4 @@ func logisticAVX512(dst *uint64, score *float64, label *float64, n int, constant
 // touchAVX2: n > 0.
 //
 //go:noescape
-func touchAVX2(rows *int32, n int, bins *uint8, stride int, grad *uint64)
+func touchAVX2(rows *int32, n int, recs *uint8, stride int, last int)

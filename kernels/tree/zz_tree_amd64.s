@@ -705,22 +705,33 @@ loop:
 	VZEROUPPER
 	RET
 
-// func touchAVX2(rows *int32, n int, bins *uint8, stride int, grad *uint64)
+// func touchAVX2(rows *int32, n int, recs *uint8, stride int, last int)
 // Requires: MMX+
 TEXT ·touchAVX2(SB), NOSPLIT, $0-40
 	MOVQ rows+0(FP), AX
 	MOVQ n+8(FP), CX
-	MOVQ bins+16(FP), DX
+	MOVQ recs+16(FP), DX
 	MOVQ stride+24(FP), BX
-	MOVQ grad+32(FP), SI
+	MOVQ last+32(FP), SI
+	CMPQ BX, $0x10
+	JEQ  sixteen
 
 loop:
 	MOVLQSX    (AX), DI
-	MOVQ       DI, R8
-	IMULQ      BX, R8
-	PREFETCHT0 (DX)(R8*1)
-	PREFETCHT0 (SI)(DI*8)
+	IMULQ      BX, DI
+	ADDQ       DX, DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 (DI)(SI*1)
 	ADDQ       $0x04, AX
 	DECQ       CX
 	JNE        loop
+	RET
+
+sixteen:
+	MOVLQSX    (AX), DI
+	SHLQ       $0x04, DI
+	PREFETCHT0 (DX)(DI*1)
+	ADDQ       $0x04, AX
+	DECQ       CX
+	JNE        sixteen
 	RET

@@ -432,19 +432,30 @@ func logistic() {
 	}
 }
 
-// touch asks for the cache lines of rows before they are read.
+// touch asks for the cache lines of rows before they are read: that of the first byte, and that of the last unless they are of 16
+// bytes, which are in one line.
 func touch() {
-	function("touchAVX2", "(rows *int32, n int, bins *uint8, stride int, grad *uint64)", "touchAVX2: n > 0.")
-	rows, n, bins, stride, grad := pointer("rows"), pointer("n"), pointer("bins"), pointer("stride"), pointer("grad")
+	function("touchAVX2", "(rows *int32, n int, recs *uint8, stride, last int)", "touchAVX2: n > 0.")
+	rows, n, recs, stride, last := pointer("rows"), pointer("n"), pointer("recs"), pointer("stride"), pointer("last")
+	CMPQ(stride, U8(16))
+	JEQ(LabelRef("sixteen"))
 	Label("loop")
-	r, at := GP64(), GP64()
-	MOVLQSX(Mem{Base: rows}, r)
-	MOVQ(r, at)
+	at := GP64()
+	MOVLQSX(Mem{Base: rows}, at)
 	IMULQ(stride, at)
-	PREFETCHT0(Mem{Base: bins, Index: at, Scale: 1})
-	PREFETCHT0(Mem{Base: grad, Index: r, Scale: 8})
+	ADDQ(recs, at)
+	PREFETCHT0(Mem{Base: at})
+	PREFETCHT0(Mem{Base: at, Index: last, Scale: 1})
 	ADDQ(U8(4), rows)
 	DECQ(n)
 	JNE(LabelRef("loop"))
+	RET()
+	Label("sixteen")
+	MOVLQSX(Mem{Base: rows}, at)
+	SHLQ(U8(4), at)
+	PREFETCHT0(Mem{Base: recs, Index: at, Scale: 1})
+	ADDQ(U8(4), rows)
+	DECQ(n)
+	JNE(LabelRef("sixteen"))
 	RET()
 }

@@ -5,16 +5,15 @@ import (
 	"github.com/headrace/headrace/operators/internal/trees"
 )
 
-// group is the bins of neighbouring columns row by row, for histograms: a row is stride bytes, of which width are columns, and the
-// columns are added tile by tile.
+// group is the bins of neighbouring columns row by row, with the row's word, for histograms; the columns are added tile by tile.
 type group struct {
-	first, width, stride int
-	tiles                []int // widths
-	bins                 []uint8
+	first, width int
+	tiles        []int // widths
+	records      tree.Records
 }
 
 // makeGroups cuts the columns into the fewest tiles that a table has room for, of widths that differ by at most one, and gives two
-// tiles a row of at most 32 bytes: it is in one line of the cache.
+// tiles a row: they wait for its line of the cache once.
 func makeGroups(columns int) (groups []group) {
 	n := (columns + tree.Columns - 1) / tree.Columns
 	at := 0
@@ -29,7 +28,7 @@ func makeGroups(columns int) (groups []group) {
 		at += w
 	}
 	for i := range groups {
-		groups[i].stride = (groups[i].width + 7) &^ 7
+		groups[i].records.Stride = (groups[i].width+7)&^7 + 8
 	}
 	return groups
 }
@@ -37,7 +36,8 @@ func makeGroups(columns int) (groups []group) {
 // layIn makes room in the groups for the bins of a table of n rows, and gives what writes them.
 func layIn(groups []group, n int) func(b trees.Binned, begin, end int) {
 	for i := range groups {
-		groups[i].bins = make([]uint8, n*groups[i].stride)
+		r := &groups[i].records
+		r.Data = make([]uint8, n*r.Stride)
 	}
 	return func(b trees.Binned, begin, end int) {
 		for i := range groups {
@@ -48,11 +48,12 @@ func layIn(groups []group, n int) func(b trees.Binned, begin, end int) {
 
 // lay writes the rows from begin to end.
 func (g *group) lay(b trees.Binned, begin, end int) {
+	data, stride := g.records.Data, g.records.Stride
 	for k := range g.width {
-		at := begin*g.stride + k
+		at := begin*stride + k
 		for _, v := range b[g.first+k][begin:end] {
-			g.bins[at] = v
-			at += g.stride
+			data[at] = v
+			at += stride
 		}
 	}
 }

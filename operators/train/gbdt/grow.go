@@ -226,7 +226,7 @@ func (g *grower) large(n *node) bool {
 // root makes the histogram of all rows and finds its best split.
 func (g *grower) root(n *node) {
 	n.hist = g.free.get(&g.builder)
-	merge := g.shared(g.team, n.hist, n.rows)
+	merge := g.shared(g.team, n.hist, n.rows, true)
 	g.team.Each(len(g.cols), func(_, f int) { merge(f) })
 	for f, u := range g.use { // any column in use has all rows
 		if u {
@@ -309,7 +309,7 @@ func (g *grower) children(l *local, n *node, search bool) *[2]node {
 		return kids
 	}
 	small.hist = g.free.get(&g.builder)
-	g.build(l, small.hist, small.rows)
+	g.build(l, small.hist, small.rows, false)
 	large.hist = parent
 	fs, fl := g.finder(small), g.finder(large)
 	for c := range g.cols {
@@ -357,7 +357,7 @@ func (g *grower) expand(n *node, search bool) {
 		return
 	}
 	small.hist = g.free.get(&g.builder)
-	merge := g.shared(g.team, small.hist, small.rows)
+	merge := g.shared(g.team, small.hist, small.rows, false)
 	large.hist = parent
 	fs, fl := g.finder(small), g.finder(large)
 	g.team.Each(len(g.cols), func(_, c int) {

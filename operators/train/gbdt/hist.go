@@ -105,14 +105,13 @@ func sized(rows, g, h int) packed {
 	return p
 }
 
-// chunkRows is how many rows are brought together before they are added: their bins and words fit the second cache.
+// chunkRows is how many rows are added at a time: what a worker takes of a large node.
 const chunkRows = 4096
 
 // local is what one worker has to itself.
 type local struct {
 	table tree.Table // zero between uses
 	words [chunkRows]uint64
-	bins  []uint8
 	sides [maxSmall / 64]uint64
 	sums  hist   // of its share of a large node
 	used  uint64 // the share is of this build
@@ -134,53 +133,70 @@ type builder struct {
 // local is worker w's.
 func (b *builder) local(w int) *local {
 	if b.locals[w] == nil {
-		l := &local{}
-		most := 0
-		for _, g := range b.groups {
-			most = max(most, g.stride)
-		}
-		l.bins = make([]uint8, chunkRows*most)
-		b.locals[w] = l
+		b.locals[w] = &local{}
 	}
 	return b.locals[w]
 }
 
-// build adds rows, which are sorted, to h.
-func (b *builder) build(l *local, h hist, rows []int32) {
+// build adds rows, which are sorted, to h. put says that their gradients are new: they are rounded and put beside the bins.
+func (b *builder) build(l *local, h hist, rows []int32, put bool) {
 	for i := range b.groups {
 		g := &b.groups[i]
 		if !b.used(g.first, g.width) {
 			continue
 		}
 		for at := 0; at < len(rows); at += chunkRows {
-			b.chunk(l, h, g, rows[at:min(len(rows), at+chunkRows)])
+			some := rows[at:min(len(rows), at+chunkRows)]
+			if put {
+				b.put(l, g, some)
+			}
+			b.chunk(l, h, g, some)
 		}
 	}
 }
 
+// follow says that there is no row between sorted rows.
+func follow(rows []int32) bool { return int(rows[len(rows)-1]-rows[0]) == len(rows)-1 }
+
+// put writes the words of at most chunkRows rows.
+func (b *builder) put(l *local, g *group, rows []int32) {
+	if first := int(rows[0]); follow(rows) {
+		words := b.grad[first : first+len(rows)]
+		if !b.packed.final {
+			b.packed.Round(l.words[:len(rows)], words)
+			words = l.words[:len(rows)]
+		}
+		g.records.Put(first, words)
+		return
+	}
+	words := l.words[:len(rows)]
+	for i, r := range rows {
+		words[i] = b.grad[r]
+	}
+	if !b.packed.final {
+		b.packed.Round(words, words)
+	}
+	g.records.PutRows(rows, words)
+}
+
 // chunk adds a few rows of one group of columns.
 func (b *builder) chunk(l *local, h hist, g *group, rows []int32) {
-	words, bins := l.words[:len(rows)], []uint8(nil)
-	if first := int(rows[0]); int(rows[len(rows)-1])-first == len(rows)-1 {
-		bins = g.bins[first*g.stride:]
-		if src := b.grad[first : first+len(rows)]; b.packed.final {
-			words = src
-		} else {
-			b.packed.Round(words, src)
-		}
-	} else {
-		bins = l.bins
-		tree.Gather(bins, g.bins, g.stride, rows, words, b.grad)
-		if !b.packed.final {
-			b.packed.Round(words, words)
-		}
-	}
-	at := g.first
-	for _, width := range g.tiles {
-		if b.used(at, width) {
-			for from := 0; from < len(rows); from += b.packed.rows {
-				tree.Scatter(width, &l.table, bins[from*g.stride+at-g.first:], g.stride, words[from:min(len(rows), from+b.packed.rows)])
-				b.flush(l, h, at, width)
+	one := follow(rows)
+	at := 0
+	for i, width := range g.tiles {
+		if b.used(g.first+at, width) {
+			most := b.packed.rows
+			if tree.Twice(width) {
+				most *= 2
+			}
+			for from := 0; from < len(rows); from += most {
+				some := rows[from:min(len(rows), from+most)]
+				if one {
+					g.records.Scatter(width, &l.table, at, int(some[0]), len(some))
+				} else {
+					g.records.ScatterRows(width, &l.table, at, some, i > 0)
+				}
+				b.flush(l, h, g.first+at, width)
 			}
 		}
 		at += width
@@ -233,9 +249,9 @@ func (b *builder) direct(h hist, bytes trees.Binned, rows []int32) {
 
 // shared adds the rows of a large node to h with all workers: each adds its share to sums of its own, and merge, which is called for
 // columns, adds those to h.
-func (b *builder) shared(t *trees.Team, h hist, rows []int32) (merge func(f int)) {
+func (b *builder) shared(t *trees.Team, h hist, rows []int32, put bool) (merge func(f int)) {
 	if t.Alone() {
-		b.build(b.local(0), h, rows)
+		b.build(b.local(0), h, rows, put)
 		return func(int) {}
 	}
 	b.builds++
@@ -251,7 +267,7 @@ func (b *builder) shared(t *trees.Team, h hist, rows []int32) (merge func(f int)
 				l.sums.clear()
 			}
 		}
-		b.build(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)])
+		b.build(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)], put)
 	})
 	return func(f int) {
 		to := h.of(b.off[f], b.off[f+1])
