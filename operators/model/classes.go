@@ -121,6 +121,13 @@ func Classify(g program.Graph, classes Classes) program.Graph {
 	}
 	p := program.Named{Name: P, Type: batch.T(batch.Vector)}
 	at[P] = g.Add(program.One(&program.Softmax{Members: classes.Members()}, scores, []program.Named{p}), at)[P]
+	return Likeliest(g, classes, at)
+}
+
+// Likeliest ends a program that has p, a wide column of the classes' probabilities, in a slot that at tells, with p and pred, the class of
+// the greatest, the first of equal ones.
+func Likeliest(g program.Graph, classes Classes, at map[string]int) program.Graph {
+	p := program.Named{Name: P, Type: batch.T(batch.Vector)}
 	pred := program.Named{Name: Pred, Type: batch.T(classes[0].Kind)}
 	choice := program.One(&program.Choice{Values: classes}, []program.Named{p}, []program.Named{pred})
 	g.Out = nil

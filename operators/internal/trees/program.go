@@ -60,7 +60,7 @@ func told(n int, meta []Meta, ts []Tree) (levels []int32) {
 				continue
 			}
 			for c := range is {
-				is[c] = is[c] || tree.bit(i, int32(c)) != tree.MissingLeft[i]
+				is[c] = is[c] || tree.GoesLeft(i, int32(c)) != tree.MissingLeft[i]
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func (in *Inputs) Tree(t *Tree) program.Tree {
 		levels := in.told[int(f)]
 		set := make([]uint64, (max(1, len(levels))+63)/64)
 		for at, c := range levels {
-			if t.bit(i, c) {
+			if t.GoesLeft(i, c) {
 				set[at/64] |= 1 << (at % 64)
 			}
 		}
@@ -95,7 +95,7 @@ func (in *Inputs) Tree(t *Tree) program.Tree {
 }
 
 // lookup gives the place of a text among the levels, null for any other.
-func (t *vocabulary) lookup(f operators.Field, levels []int32, out string) program.Graph {
+func (t *Vocabulary) lookup(f operators.Field, levels []int32, out string) program.Graph {
 	text, code := make([]string, len(levels)), make([]int32, len(levels))
 	for i, c := range levels {
 		text[i], code[i] = t.text[c], int32(i)

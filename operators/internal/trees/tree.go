@@ -66,5 +66,22 @@ func (t *Tree) goesLeft(n int, meta []Meta, features []Feature, r int) bool {
 	return x <= t.Threshold[n]
 }
 
-// bit says whether level c goes left at the categorical split i.
-func (t *Tree) bit(i int, c int32) bool { return t.Bits[int(t.Cat[i])+int(c)/64]>>(c%64)&1 != 0 }
+// GoesLeft says whether level c goes left at the categorical split i.
+func (t *Tree) GoesLeft(i int, c int32) bool { return t.Bits[int(t.Cat[i])+int(c)/64]>>(c%64)&1 != 0 }
+
+// Depth is how many splits there are from the root to the deepest leaf.
+func (t *Tree) Depth() int {
+	deep := make([]int, len(t.Feature))
+	most := 0
+	for i := len(deep) - 1; i >= 0; i-- { // children have higher numbers
+		for _, c := range [2]int32{t.Left[i], t.Right[i]} {
+			d := 1
+			if c >= 0 {
+				d += deep[c]
+			}
+			deep[i] = max(deep[i], d)
+		}
+		most = max(most, deep[i])
+	}
+	return most
+}

@@ -8,9 +8,10 @@ import (
 )
 
 // Vocabularies hold, for each text feature, the values of the train rows, sorted: a value's place is its code.
-type Vocabularies []*vocabulary
+type Vocabularies []*Vocabulary
 
-type vocabulary struct {
+// Vocabulary is of one text feature.
+type Vocabulary struct {
 	keys counts.Keys
 	rank []int32  // of each key, its code
 	text []string // of each code
@@ -23,7 +24,7 @@ func NewVocabularies(features []operators.Field, train operators.Table) Vocabula
 		if !f.Type.Text() {
 			continue
 		}
-		t := &vocabulary{keys: counts.Keys{Type: f.Type}}
+		t := &Vocabulary{keys: counts.Keys{Type: f.Type}}
 		t.keys.Codes(nil, &train.Cols[j])
 		t.rank = make([]int32, t.keys.Len())
 		for code, k := range t.keys.Sorted() {
@@ -36,7 +37,7 @@ func NewVocabularies(features []operators.Field, train operators.Table) Vocabula
 }
 
 // codes are the codes of a column, -1 for nulls and for values that the train rows do not have.
-func (t *vocabulary) codes(col *batch.Column) []int32 {
+func (t *Vocabulary) codes(col *batch.Column) []int32 {
 	known := int32(len(t.rank))
 	codes := t.keys.Codes(nil, col) // values that are new are numbered behind the known ones
 	for i, k := range codes {
@@ -49,8 +50,14 @@ func (t *vocabulary) codes(col *batch.Column) []int32 {
 	return codes
 }
 
+// Len is how many values there are.
+func (t *Vocabulary) Len() int { return len(t.text) }
+
+// Text is the value of a code.
+func (t *Vocabulary) Text(code int) string { return t.text[code] }
+
 // levels is how many levels the core is told of; a column of nulls has one, which no row has.
-func (t *vocabulary) levels() int { return max(1, len(t.text)) }
+func (t *Vocabulary) levels() int { return max(1, len(t.text)) }
 
 // Features are the features of a table, whose columns begin with theirs, as learners of trees read them: in their order, wide ones as
 // their members.
