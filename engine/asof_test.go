@@ -11,6 +11,7 @@ import (
 
 	"github.com/headrace/headrace/engine"
 	"github.com/headrace/headrace/testing/duckdb"
+	"github.com/headrace/headrace/testing/race"
 )
 
 const asOf = `version: 1
@@ -67,7 +68,7 @@ func TestAsOfSameBits(t *testing.T) {
 	var want [][]byte
 	for i, cfg := range []engine.Config{{Workers: 1}, {Workers: 2, Tables: 1 << 20}, {Workers: 3, MorselRows: 1000, Tables: 1}, {Workers: 7, MorselRows: 640}} {
 		dir := t.TempDir()
-		asOfRows(t, dir, 40_000, 30_000, true)
+		asOfRows(t, dir, race.Few(40_000), race.Few(30_000), true)
 		if _, err := ran(t, dir, "asof", asOf, cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +80,7 @@ func TestAsOfSameBits(t *testing.T) {
 			if i == 0 {
 				want = append(want, b)
 			}
-			if !bytes.Equal(b, want[k]) || len(b) < 500_000 {
+			if !bytes.Equal(b, want[k]) || len(b) < race.Few(500_000) {
 				t.Errorf("%+v, %s: %d bytes, others than the %d of one worker", cfg, name, len(b), len(want[k]))
 			}
 		}

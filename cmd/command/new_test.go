@@ -12,6 +12,7 @@ import (
 	"github.com/headrace/headrace/cmd/command"
 	_ "github.com/headrace/headrace/connectors/all"
 	_ "github.com/headrace/headrace/operators/all"
+	"github.com/headrace/headrace/testing/race"
 )
 
 func headrace(args ...string) (code int, out, errs string) {
@@ -39,8 +40,11 @@ func drafted(t *testing.T, data string, args ...string) string {
 	if strings.Contains(string(text), "trees:") {
 		run = append(run, "--set", "trees=10")
 	}
-	if strings.Contains(data, "3m") {
+	switch {
+	case strings.Contains(data, "3m"):
 		run = append(run, "--sample", "2%")
+	case race.On && strings.Contains(data, "covert"), race.On && strings.Contains(data, "covtype"): // many columns and classes
+		run = append(run, "--sample", "10%")
 	}
 	code, out, errs := headrace(run...)
 	if code != 0 || errs != "" {

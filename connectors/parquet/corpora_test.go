@@ -15,6 +15,7 @@ import (
 
 	"github.com/headrace/headrace/connectors"
 	"github.com/headrace/headrace/connectors/parquet"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // refused are the files of the corpora that are not read, or not whole, and why: a piece of the error.
@@ -192,9 +193,9 @@ func flip(r *rand.Rand, b []byte) []byte {
 func TestMutants(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f.parquet")
 	want := writeFile(t, path, everyType(), func(o *parquet.Options) { o.RowGroupRows = 600 }, 3, true, 700, 700)
-	mutants(t, path, 1000, want, flip)
+	mutants(t, path, race.Few(1000), want, flip)
 	want = writeFile(t, path, everyType(), func(o *parquet.Options) { o.Compression = "none" }, 4, false, 500)
-	mutants(t, path, 300, want, flip)
+	mutants(t, path, race.Few(300), want, flip)
 }
 
 // The flights of the example, if the checkout has them: what users read first.
@@ -203,7 +204,7 @@ func TestMutantsOfFlights(t *testing.T) {
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("examples/flights/flights.parquet is not here")
 	}
-	n := 100 // each costs a reading of the file
+	n := race.Few(100) // each costs a reading of the file
 	if os.Getenv("HEADRACE_TORTURE") != "" {
 		n = 1000
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/expr"
 	"github.com/headrace/headrace/testing/duckdb"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // near is a row whose values are like those of the rows around it, so that pages and row groups differ.
@@ -228,7 +229,7 @@ func TestSelect(t *testing.T) {
 		}
 		conditions := 50
 		if f.most > 1000 {
-			conditions = 6
+			conditions = race.Few(6)
 		}
 		for range conditions {
 			where := drawn(r, 2, f.most)

@@ -22,6 +22,7 @@ import (
 	"github.com/headrace/headrace/connectors/parquet"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // theirs reads a file with parquet-go, and holds its page indexes to the values.
@@ -166,7 +167,7 @@ func TestWriteForOthers(t *testing.T) {
 		{64, 0}, {64, 1}, {64, 63}, {64, 64}, {64, 65}, {100, 99}, {100, 100}, {100, 101}, {100, 350}, {1, 5}, {122880, 20479}, {122880, 20480}, {122880, 20481},
 	} {
 		for _, codec := range []string{"none", "snappy", "zstd"} {
-			if c.rows > 1000 && codec == "zstd" {
+			if c.rows > 1000 && (codec == "zstd" || race.On) {
 				continue
 			}
 			for _, few := range []bool{true, false} {
@@ -258,7 +259,7 @@ func TestWriteSameBytes(t *testing.T) {
 	for _, name := range []string{"few", "many", "more and more", "long"} {
 		s.Fields = append(s.Fields, operators.Field{Name: name, Type: batch.T(batch.String)})
 	}
-	const n = 50000
+	n := race.Few(50000)
 	all := batch.Batch{N: n}
 	for _, f := range s.Fields {
 		text := make([]string, n)
@@ -309,7 +310,7 @@ func TestWriteSameBytes(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "f.parquet")
 		old := runtime.GOMAXPROCS(c.procs)
 		o := parquet.New()
-		o.Path, o.Compression, o.RowGroupRows = path, "snappy", 21000
+		o.Path, o.Compression, o.RowGroupRows = path, "snappy", race.Few(21000)
 		writeOptions(t, o, s, cut)
 		runtime.GOMAXPROCS(old)
 		got, err := os.ReadFile(path)

@@ -15,6 +15,7 @@ import (
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/rel"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // aggTable is a frame as an operator reads it: cut into blocks anywhere, given out in another order.
@@ -147,7 +148,7 @@ func TestAggregateWays(t *testing.T) {
 	defer func(n, lo, hi int64, k int) { aggregateBytes, keysMin, keysMax, cutsMax = n, lo, hi, k }(aggregateBytes, keysMin, keysMax, cutsMax)
 	aggregateBytes = 0
 	overflows := 0
-	for seed := range uint64(250) {
+	for seed := range uint64(race.Few(250)) {
 		r := rand.New(rand.NewPCG(seed, 21))
 		n := []int{0, 1, 2, 40, 200, 1000}[seed%6]
 		cutsMax = 1 + r.IntN(60)/58

@@ -11,6 +11,7 @@ import (
 	"github.com/headrace/headrace/engine/mem"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/rel"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // timeTypes are the types that an as-of join orders by, and those that go with them.
@@ -79,7 +80,7 @@ func randomAsOf(r *rand.Rand) (l, q frame, n rel.AsOf) {
 func TestAsOf(t *testing.T) {
 	defer func(a int64, b int) { runBytesLeast, rangeRows = a, b }(runBytesLeast, rangeRows)
 	met, spilled := 0, 0
-	for seed := range uint64(500) {
+	for seed := range uint64(race.Few(500)) {
 		runBytesLeast, rangeRows = 256<<10, 1<<15
 		r := rand.New(rand.NewPCG(seed, 21))
 		if r.IntN(3) > 0 {
@@ -113,7 +114,7 @@ func TestAsOf(t *testing.T) {
 		}
 		x.Close()
 	}
-	if met < 10000 || spilled < 100 {
+	if met < race.Few(10000) || spilled < race.Few(100) {
 		t.Errorf("%d values were found, %d joins went to disk", met, spilled)
 	}
 }
@@ -122,7 +123,7 @@ func TestAsOf(t *testing.T) {
 func TestAsOfTies(t *testing.T) {
 	defer func(a int64, b int) { runBytesLeast, rangeRows = a, b }(runBytesLeast, rangeRows)
 	runBytesLeast, rangeRows = 1<<10, 40
-	for seed := range uint64(60) {
+	for seed := range uint64(race.Few(60)) {
 		r := rand.New(rand.NewPCG(seed, 22))
 		side := func(n, times int) frame {
 			f, v, k, at := frame{Cols: []string{"k", "t", "v"}}, make([]int64, n), make([]int64, n), make([]int64, n)
@@ -149,7 +150,7 @@ func TestAsOfTies(t *testing.T) {
 
 // TestAsOfWhole holds the plain way to a look at all pairs.
 func TestAsOfWhole(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(race.Few(400)) {
 		r := rand.New(rand.NewPCG(seed, 23))
 		l, q, n := randomAsOf(r)
 		if l.Rows.N > 150 || q.Rows.N > 150 {

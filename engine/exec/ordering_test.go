@@ -8,12 +8,13 @@ import (
 
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/rel"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // TestOrdering holds an ordering to what comparing row by row gives.
 func TestOrdering(t *testing.T) {
 	var o ordering
-	for seed := range uint64(500) {
+	for seed := range uint64(race.Few(500)) {
 		r := rand.New(rand.NewPCG(seed, 10))
 		n := []int{0, 1, 2, 40, 60, 700}[r.IntN(6)]
 		tab, by := wideTable(r, n), randomKeys(r, "a", "b", "c", "long", "many")

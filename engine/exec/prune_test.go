@@ -12,6 +12,7 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/clean"
 	"github.com/headrace/headrace/operators/expr"
+	"github.com/headrace/headrace/testing/race"
 	"github.com/headrace/headrace/testing/toys/mem"
 )
 
@@ -119,7 +120,7 @@ func predicate(r *rand.Rand, depth int) string {
 func TestPruneRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 14))
 	skipped := 0
-	for range 400 {
+	for range race.Few(400) {
 		rows, where, unit := clustered(r, 100+r.IntN(80)), predicate(r, 2), 5+r.IntN(20)
 		read := func(d *mem.Dataset) string {
 			got, err := mem.New("prune").Source("s", d).Step("f", &clean.Filter{Where: expr.Source(where)}, "s").Rows("f", exec.Options{Workers: 2})
@@ -135,7 +136,7 @@ func TestPruneRandom(t *testing.T) {
 		}
 		skipped += whole.ReadUnits() - pruned.ReadUnits()
 	}
-	if skipped < 500 {
+	if skipped < race.Few(500) {
 		t.Errorf("%d units are left out: the test shows little", skipped)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/rel"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // relTypes are all that a relational node may key, order or fold.
@@ -138,7 +139,7 @@ func compareValues(c *batch.Column, i, j int) int {
 }
 
 func TestRelations(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(race.Few(400)) {
 		r := rand.New(rand.NewPCG(seed, 5))
 		n := []int{0, 1, 2, 30, 130}[seed%5]
 		tab := randomTable(r, n, "a", "b", "c")

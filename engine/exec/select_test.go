@@ -12,6 +12,7 @@ import (
 	"github.com/headrace/headrace/operators/expr"
 	"github.com/headrace/headrace/operators/feature"
 	"github.com/headrace/headrace/operators/param"
+	"github.com/headrace/headrace/testing/race"
 	"github.com/headrace/headrace/testing/toys/mem"
 )
 
@@ -20,7 +21,7 @@ import (
 func TestSelectRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 71))
 	left := 0
-	for k := range 200 {
+	for k := range race.Few(200) {
 		rows, where, then, unit := clustered(r, 100+r.IntN(80)), predicate(r, 2), predicate(r, 1), 5+r.IntN(40)
 		read := func(d *mem.Dataset) string {
 			p := mem.New("select").Source("s", d).Step("n", &feature.Derive{Columns: param.Pairs[expr.Source]{{Key: "n", Value: `f * 2.0 > 7.0`}}}, "s").
@@ -40,7 +41,7 @@ func TestSelectRandom(t *testing.T) {
 		}
 		left += some.LeftOut()
 	}
-	if left < 2000 {
+	if left < race.Few(2000) {
 		t.Errorf("%d rows are left out: the test shows little", left)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/headrace/headrace/engine/mem"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/rel"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // cutInput are rows of a frame in pieces, as a scan gives them.
@@ -189,7 +190,7 @@ func randomKeys(r *rand.Rand, cols ...string) (by []rel.Key) {
 
 func TestSort(t *testing.T) {
 	spilled := 0
-	for seed := range uint64(300) {
+	for seed := range uint64(race.Few(300)) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		n := []int{0, 1, 2, 30, 130, 3000, 20000}[r.IntN(7)]
 		if n == 20000 && seed%8 != 0 {
@@ -218,7 +219,7 @@ func TestSort(t *testing.T) {
 		}
 		x.Close()
 	}
-	if spilled < 50 {
+	if spilled < race.Few(50) {
 		t.Errorf("%d sorts went to disk", spilled)
 	}
 }
@@ -227,7 +228,7 @@ func TestSort(t *testing.T) {
 func TestSortManyRuns(t *testing.T) {
 	defer func(a int64, b int) { runBytesLeast, rangeRows = a, b }(runBytesLeast, rangeRows)
 	runBytesLeast, rangeRows = 1<<12, 100
-	for seed := range uint64(120) {
+	for seed := range uint64(race.Few(120)) {
 		r := rand.New(rand.NewPCG(seed, 8))
 		tab, by := wideTable(r, 2000), randomKeys(r, "a", "b", "long", "many")
 		opt := ways(r)

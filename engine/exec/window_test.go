@@ -13,6 +13,7 @@ import (
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/rel"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // plainWindow computes a window row by row, from all rows.
@@ -148,7 +149,7 @@ func randomWindow(r *rand.Rand, t frame) rel.Window {
 
 func TestWindow(t *testing.T) {
 	defer func(a int64, b int) { runBytesLeast, rangeRows = a, b }(runBytesLeast, rangeRows)
-	for seed := range uint64(250) {
+	for seed := range uint64(race.Few(250)) {
 		runBytesLeast, rangeRows = 256<<10, 1<<15
 		r := rand.New(rand.NewPCG(seed, 11))
 		if r.IntN(2) == 0 {

@@ -18,6 +18,7 @@ import (
 
 	_ "github.com/headrace/headrace/connectors/all"
 	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/testing/race"
 )
 
 func read(t *testing.T, path string, opt Options) *File {
@@ -66,7 +67,10 @@ func TestSameForAnyWorkersAndCuts(t *testing.T) {
 	for _, c := range []struct{ path, label string }{{flights, "delay"}, {csv(t, long.String()), "x"}} {
 		want := ""
 		for _, workers := range []int{1, 2, 7} {
-			for _, rows := range []int{16384, 1000, 65536}[:1+workers%2*2] {
+			for i, rows := range []int{16384, 1000, 65536}[:1+workers%2*2] {
+				if race.On && workers == 1 && i > 0 {
+					continue
+				}
 				if got := told(t, read(t, c.path, Options{Workers: workers, Label: c.label, rowsMax: rows})); want == "" {
 					want = got
 				} else if got != want {
@@ -282,9 +286,8 @@ func TestPlot(t *testing.T) {
 	odd := csv(t, "inf,big,null,same,word,when,b\n+Inf,1e308,,5,a,2001-01-01,true\n1,-1e308,,5,<&>,2001-01-01,false\n-Inf,0,,5,,2001-01-01,\n2,NaN,,5,c,2001-01-01,true\n")
 	empty := csv(t, "a,b\n")
 	for _, c := range []struct{ path, label string }{{flights, ""}, {flights, "delay"}, {"../../examples/adult/adult_train.parquet", "income"}, {odd, ""}, {odd, "b"}, {odd, "big"}, {empty, ""}, {empty, "a"}} {
-		var pictures [2][]byte
+		in, pictures := read(t, c.path, Options{Label: c.label}), [2][]byte{}
 		for i, end := range []string{".png", ".svg"} {
-			in := read(t, c.path, Options{Label: c.label})
 			path := filepath.Join(t.TempDir(), "x"+end)
 			if err := in.Plot(path); err != nil {
 				t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/headrace/headrace/kernels/bench"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // The references are series in 300 bits, written apart from the code that they judge.
@@ -190,7 +191,7 @@ func TestError(t *testing.T) {
 	}
 }
 
-const samples = 1500
+var samples = race.Few(1500)
 
 func TestPowError(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/headrace/headrace/kernels/bench"
+	"github.com/headrace/headrace/testing/race"
 )
 
 func sample(n int) []byte {
@@ -104,7 +105,7 @@ func TestAvalanche(t *testing.T) {
 
 // TestCollisions: regular keys, as tables have them, collide no more than random words would, also in the low and high bits.
 func TestCollisions(t *testing.T) {
-	const n = 1 << 16
+	n := race.Few(1 << 16)
 	for name, f := range map[string]func(i int) uint64{
 		"u64":      func(i int) uint64 { return U64(uint64(i)) },
 		"u64 high": func(i int) uint64 { return U64(uint64(i) << 48) },

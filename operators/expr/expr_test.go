@@ -14,6 +14,7 @@ import (
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/param"
 	"github.com/headrace/headrace/operators/program"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // TestMeaning shows the language on constants: what an expression is, as text.
@@ -478,7 +479,7 @@ func TestFunctionsAreTested(t *testing.T) {
 }
 
 func TestRowDoesNotAllocate(t *testing.T) {
-	if raceOn {
+	if race.On {
 		t.Skip("pools forget under the race detector")
 	}
 	for _, src := range []string{"delay != nil and delay < 1440", "hour(date) + 1", "lower(origin) == \"sfo\"", "replace(origin, \"a\", \"b\")",

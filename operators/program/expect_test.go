@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // expectRow runs rows 0..n-1 and gives the first that fails, -1 for none.
@@ -133,7 +134,7 @@ func TestExpectFirstRow(t *testing.T) {
 	types := typesOf(batch.Float64, batch.String, batch.Int64)
 	g := One(&Expect{Rules: []Rule{{Name: "a", HasMin: true, Min: 0}, {Name: "b", NotNull: true, Categories: []string{"x"}}, {Name: "c", HasMax: true, Max: 0}}},
 		named("in", types), named("out", types))
-	for range 200 {
+	for range race.Few(200) {
 		const n = 70
 		a, b, c, null := make([]float64, n), slices.Repeat([]string{"x"}, n), make([]int64, n), make([]bool, n)
 		for range r.IntN(4) {

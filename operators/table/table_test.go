@@ -13,6 +13,7 @@ import (
 	"github.com/headrace/headrace/operators/program"
 	"github.com/headrace/headrace/operators/rel"
 	_ "github.com/headrace/headrace/operators/table"
+	"github.com/headrace/headrace/testing/race"
 )
 
 func TestExamples(t *testing.T) {
@@ -303,7 +304,7 @@ func TestJoinKeys(t *testing.T) {
 		"bool": {"true", "false"}, "float64": {"0", "-0", "NaN", "1.5", "nil"}, "int64": {"-1", "4294967295", "7"}, "bytes": {"x", "y"},
 		"float32": {"0", "-0", "NaN"}, "timestamp[s]": {"2001-01-01", "1960-01-01", "nil"}}
 	r := rand.New(rand.NewPCG(2, 2))
-	for range 60 {
+	for range race.Few(60) {
 		var head, names []string
 		perm := r.Perm(len(kinds))[:1+r.IntN(4)]
 		for i, k := range perm {

@@ -70,12 +70,12 @@ func TestPredictEqualsTheStep(t *testing.T) {
 	dir := t.TempDir()
 	rig.Copy(t, rig.Example("flights/flights.parquet"), filepath.Join(dir, "flights.parquet"))
 	rig.Copy(t, rig.Example("flights/flight_delay.yaml"), filepath.Join(dir, "flight_delay.yaml"))
-	if r := rig.Run(t, dir, "run", "-q", "flight_delay.yaml"); r.Code != 0 {
+	if r := rig.Run(t, dir, "run", "-q", "flight_delay.yaml", "--set", "trees=40"); r.Code != 0 {
 		t.Fatal(r.Errors)
 	}
 	// One file is written by one core, the other by all: neither the order nor a bit may hang on it.
 	for name, cores := range map[string]string{"rows.parquet": "1", "rows.csv": "0"} {
-		if r := rig.Run(t, dir, "run", "-q", "flight_delay.yaml", "--to", "model", "-o", name, "--cores", cores); r.Code != 0 {
+		if r := rig.Run(t, dir, "run", "-q", "flight_delay.yaml", "--set", "trees=40", "--to", "model", "-o", name, "--cores", cores); r.Code != 0 {
 			t.Fatal(r.Errors)
 		}
 	}

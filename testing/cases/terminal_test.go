@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/headrace/headrace/testing/cases/rig"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // terminal opens a pseudo-terminal of so many columns.
@@ -63,6 +64,9 @@ func TestTerminalWidths(t *testing.T) {
 	rig.Copy(t, rig.Example("flights/flights.parquet"), filepath.Join(dir, "flights.parquet"))
 	rig.Copy(t, rig.Example("flights/flight_delay.yaml"), filepath.Join(dir, "flight_delay.yaml"))
 	for _, columns := range []int{40, 80, 200} {
+		if race.On && columns > 40 {
+			continue // each is a run
+		}
 		for _, args := range [][]string{
 			{"run", "flight_delay.yaml", "--set", "trees=10", "--workspace", fmt.Sprint("ws", columns)},
 			{"plan", "flight_delay.yaml"}, {"models", "--workspace", fmt.Sprint("ws", columns)},

@@ -20,10 +20,11 @@ import (
 	"github.com/headrace/headrace/engine/plan"
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/testing/cases/rig"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // mutantsMax is how many mutants are checked; HEADRACE_MUTANTS asks for more.
-const mutantsMax = 1000
+var mutantsMax = race.Few(1000)
 
 // TestMutants checks DAG files with lines and words deleted, doubled and swapped: no panic, no hang, and each finding once, with a place.
 func TestMutants(t *testing.T) {

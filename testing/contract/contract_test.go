@@ -17,6 +17,7 @@ import (
 	"github.com/headrace/headrace/operators/param"
 	"github.com/headrace/headrace/operators/program"
 	"github.com/headrace/headrace/testing/broken"
+	"github.com/headrace/headrace/testing/race"
 	. "github.com/headrace/headrace/testing/toys"
 	"github.com/headrace/headrace/testing/toys/mem"
 )
@@ -34,11 +35,14 @@ func TestSameBits(t *testing.T) {
 		for _, morsel := range []int{333, 4096, 16384} {
 			for k, l := range layouts {
 				opt := exec.Options{Workers: workers, MorselRows: morsel, Shuffle: uint64(n), Poison: n%2 == 1}
-				if testing.Short() && k != n%3 {
+				if (testing.Short() || race.On) && k != n%3 {
 					n++
 					continue
 				}
 				n++
+				if race.On && workers == 1 && want != "" {
+					continue // who is alone meets nobody
+				}
 				got := run(t, flightPlan(l.of(rows), l.of(ports)), opt, champ)
 				if want == "" {
 					want = got.digest

@@ -17,6 +17,7 @@ import (
 	"github.com/headrace/headrace/connectors/files"
 	"github.com/headrace/headrace/engine/store"
 	"github.com/headrace/headrace/testing/cases/rig"
+	"github.com/headrace/headrace/testing/race"
 )
 
 func flightsFolder(t *testing.T) string {
@@ -60,7 +61,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	dir := flightsFolder(t)
 	r := rand.New(rand.NewPCG(2, 71))
 	killed := 0
-	for i := range times(10, 200) {
+	for i := range times(max(4, race.Few(10)), 200) {
 		before := alias(t, filepath.Join(dir, ".headrace"), "faulted", "champion")
 		c := rig.Command(context.Background(), dir, "run", "-q", "faulted.yaml")
 		if err := c.Start(); err != nil {

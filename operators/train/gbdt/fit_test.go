@@ -16,6 +16,7 @@ import (
 	"github.com/headrace/headrace/kernels/cpu"
 	"github.com/headrace/headrace/operators/internal/trees"
 	"github.com/headrace/headrace/testing/bench/gen"
+	"github.com/headrace/headrace/testing/race"
 )
 
 func options(kind Objective, change ...func(*Options)) Options {
@@ -88,7 +89,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 // At the size of the benchmark, where nodes are shared out among all workers
 // and where each worker has its own.
 func TestSameBitsOfAMillionRows(t *testing.T) {
-	rows, trees := 60_000, 2
+	rows, trees := race.Few(60_000), 2
 	if os.Getenv("HEADRACE_TORTURE") != "" {
 		rows, trees = 1_000_000, 20
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/model/modeltest"
 	"github.com/headrace/headrace/operators/program"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // kinds are labels of many classes.
@@ -153,7 +154,7 @@ func manyProblem(n, p, classes int) (x [][]float64, y []int, w []float64) {
 
 // The model is the same to the bit for any number of workers, either way that a step is found; the ways agree.
 func TestMultinomialWorkers(t *testing.T) {
-	x, y, w := manyProblem(30_000, 3, 5)
+	x, y, w := manyProblem(race.Few(30_000), 3, 5)
 	try := func() operators.Fitted {
 		var first operators.Fitted
 		for i, env := range []operators.Env{operators.TestEnv(), modeltest.Workers(2, 1), modeltest.Workers(7, 2)} {
