@@ -212,7 +212,7 @@ func (f *flags) ours(t *gen.Table) (*ours, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.Base = m.Base
+	k.Base = m.Base[0]
 	for _, x := range m.Trees {
 		k.Trees = append(k.Trees, program.Tree{Feature: x.Feature, Threshold: x.Threshold, Left: x.Left, Right: x.Right,
 			MissingLeft: x.MissingLeft, Cat: x.Cat, Bits: x.Bits, Leaf: x.Leaf})
