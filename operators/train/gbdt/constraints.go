@@ -115,7 +115,7 @@ func (g *grower) hold(n, left, right *node) {
 	}
 	if sign := g.sign(&n.best); sign != 0 {
 		f := g.finder(n)
-		mid := f.value(left.total, f.L2)/2 + f.value(right.total, f.L2)/2
+		mid := float64(f.value(left.total, f.L2)/2) + float64(f.value(right.total, f.L2)/2)
 		if sign > 0 {
 			left.hi, right.lo = mid, mid
 		} else {

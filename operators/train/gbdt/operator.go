@@ -121,25 +121,21 @@ func init() {
 				train | 5       | 30        | 30           | [10, 20]
 				test  | 4       | 0         | 30           | [10, 20]`,
 		}, {
-			Doc:     "three classes: p is the softmax of their scores",
-			Options: "{trees: 1, leaves: 3, learning_rate: 1, min_rows: 1, l2: 0}",
+			Doc:     "classes: p is the softmax of their scores, of which each has trees of its own",
+			Options: "{trees: 1, learning_rate: 1, min_rows: 1, l2: 0}",
 			Task:    operators.Task{Kind: operators.Multiclass, Label: "y"},
 			In: []string{`
 				x int64 | y string
-				2       | b
-				2       | b
-				4       | c
-				4       | c
-				6       | a
-				6       | a`},
+				2       | a
+				2       | a
+				4       | b
+				4       | b`},
 			Out: `
-				x int64 | y string | p vector[p_a, p_b, p_c]                 | pred string
-				2       | b        | [0.045278501, 0.909442998, 0.045278501] | b
-				2       | b        | [0.045278501, 0.909442998, 0.045278501] | b
-				4       | c        | [0.045278501, 0.045278501, 0.909442998] | c
-				4       | c        | [0.045278501, 0.045278501, 0.909442998] | c
-				6       | a        | [0.909442998, 0.045278501, 0.045278501] | a
-				6       | a        | [0.909442998, 0.045278501, 0.045278501] | a`,
+				x int64 | y string | p vector[p_a, p_b]                        | pred string
+				2       | a        | [0.8807970779778823, 0.11920292202211755] | a
+				2       | a        | [0.8807970779778823, 0.11920292202211755] | a
+				4       | b        | [0.11920292202211755, 0.8807970779778823] | b
+				4       | b        | [0.11920292202211755, 0.8807970779778823] | b`,
 		}},
 	})
 }
