@@ -16,6 +16,7 @@ p.add_argument("folder")
 p.add_argument("--leaves", type=int, default=31)
 p.add_argument("--trees", type=int, default=100)
 p.add_argument("--threads", type=int, default=2)
+p.add_argument("--peers", default="xgboost,sklearn")
 a = p.parse_args()
 os.environ["OMP_NUM_THREADS"] = str(a.threads)  # before NumPy loads its OpenMP, which reads it once
 
@@ -30,12 +31,15 @@ y = np.fromfile(os.path.join(a.folder, "y.f64"), np.float64)
 n = meta["Train"]
 train, test = np.ascontiguousarray(x[:, :n].T), np.ascontiguousarray(x[:, n:].T)
 del x
-model = xgb.train({"objective": "binary:logistic", "tree_method": "hist", "grow_policy": "lossguide", "max_depth": 0, "max_leaves": a.leaves,
-                   "max_bin": 255, "eta": 0.1, "lambda": 1, "nthread": a.threads}, xgb.DMatrix(train, label=y[:n], nthread=a.threads), a.trees)
-sk = HistGradientBoostingClassifier(max_iter=a.trees, max_leaf_nodes=a.leaves, learning_rate=0.1, early_stopping=False).fit(train, y[:n])
-one = xgb.Booster()
-one.load_model(model.save_raw("ubj"))
-one.set_param({"nthread": 1})
+model = sk = None
+if "xgboost" in a.peers:
+    model = xgb.train({"objective": "binary:logistic", "tree_method": "hist", "grow_policy": "lossguide", "max_depth": 0, "max_leaves": a.leaves,
+                       "max_bin": 255, "eta": 0.1, "lambda": 1, "nthread": a.threads}, xgb.DMatrix(train, label=y[:n], nthread=a.threads), a.trees)
+    one = xgb.Booster()
+    one.load_model(model.save_raw("ubj"))
+    one.set_param({"nthread": 1})
+if "sklearn" in a.peers:
+    sk = HistGradientBoostingClassifier(max_iter=a.trees, max_leaf_nodes=a.leaves, learning_rate=0.1, early_stopping=False).fit(train, y[:n])
 ROWS = 2000
 
 

@@ -37,7 +37,7 @@ import (
 )
 
 type flags struct {
-	data, dir, source, python, peer, json            string
+	data, dir, source, python, peer, with, json      string
 	train, rows, leaves, trees, rounds, threads, cut int
 	missing                                          float64
 	categories                                       bool
@@ -50,6 +50,7 @@ func main() {
 	flag.StringVar(&f.source, "source", filepath.Join(cmp.Or(os.Getenv("HEADRACE_DATA"), "data"), "flights-3m.parquet"), "the real flights")
 	flag.StringVar(&f.python, "python", "/usr/bin/python3", "an interpreter that has xgboost and sklearn; empty times Headrace alone")
 	flag.StringVar(&f.peer, "peer", "testing/peers/predict.py", "the peers' script")
+	flag.StringVar(&f.with, "with", "xgboost,sklearn", "the peers")
 	flag.StringVar(&f.json, "json", "", "file for the result, as make bench has its own")
 	flag.IntVar(&f.train, "train", 200_000, "rows to train on")
 	flag.IntVar(&f.rows, "rows", 500_000, "rows to predict")
@@ -87,7 +88,11 @@ func (f *flags) run() error {
 	seconds := map[string][]float64{}
 	ask := []string{"headrace", "headrace-row"}
 	if p != nil {
-		ask = append(ask, "xgboost", "xgboost-matrix", "sklearn", "xgboost-row")
+		for who := range strings.SplitSeq(f.with, ",") {
+			if ask = append(ask, who); who == "xgboost" {
+				ask = append(ask, "xgboost-matrix", "xgboost-row")
+			}
+		}
 	}
 	for round := range f.rounds + 1 {
 		for i := range ask {
@@ -313,7 +318,8 @@ func (f *flags) peers(t *gen.Table) (*peers, error) {
 			return nil, err
 		}
 	}
-	p := &peers{cmd: exec.Command(f.python, f.peer, dir, "--leaves", fmt.Sprint(f.leaves), "--trees", fmt.Sprint(f.trees), "--threads", fmt.Sprint(f.threads))}
+	p := &peers{cmd: exec.Command(f.python, f.peer, dir, "--leaves", fmt.Sprint(f.leaves), "--trees", fmt.Sprint(f.trees), "--threads", fmt.Sprint(f.threads),
+		"--peers", f.with)}
 	p.cmd.Env, p.cmd.Stderr = append(os.Environ(), fmt.Sprintf("OMP_NUM_THREADS=%d", f.threads)), os.Stderr
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
 		return nil, err
