@@ -34,6 +34,9 @@ func (r *Records) PutRows(rows []int32, words []uint64) {
 	}
 }
 
+// Word is the word of a row.
+func (r *Records) Word(row int) uint64 { return *(*uint64)(r.of(row, row, r.Stride-8)) }
+
 // Scatter is the loop for i < n, k < width { t[k][bin first+k of row begin+i] += its word }, but that where 2*width <= Columns every
 // second row is added to t[width+k] instead. width is 1 to Columns.
 func (r *Records) Scatter(width int, t *Table, first, begin, n int) {

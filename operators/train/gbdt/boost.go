@@ -91,6 +91,7 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 		val.bytes = trees.Bin(t, cols, valid, nil)
 	}
 	b.grower = newGrower(t, &o, cols, train.N)
+	l.beside = &b.grower.builder
 	b.grower.bytes = trees.Bin(t, cols, &train, layIn(b.grower.groups, train.N))
 	b.grad = append(b.grad, b.grower.grad)
 	for range len(base) - 1 {
@@ -222,7 +223,7 @@ func (b *booster) tree(output int) int {
 	pieces := spans(t.leaves)
 	values := b.loss.leaves(g, t, pieces, output, b.o)
 	g.clip(t, values, b.o.LearningRate)
-	b.loss.add(pieces, output, values)
+	addTo(b.loss.score[output], b.team, t.leaves, values)
 	if len(b.rest) > 0 || b.val != nil {
 		table := g.leafTable(t)
 		score := b.loss.score[output]

@@ -287,10 +287,7 @@ func everySplit(g *grower, c int) (all []split) {
 func halve(g *grower, rows []int32, s split) (gain float64, left, right []int32) {
 	var sum [2][2]float64
 	for _, r := range rows {
-		word := [1]uint64{g.grad[r]}
-		if !g.packed.final {
-			g.packed.Round(word[:], word[:])
-		}
+		word := g.word(r)
 		side := 1
 		if s.goesLeft(int(g.bytes[s.feature][r]), g.cols[s.feature].Bins) {
 			side = 0
@@ -298,10 +295,10 @@ func halve(g *grower, rows []int32, s split) (gain float64, left, right []int32)
 		} else {
 			right = append(right, r)
 		}
-		sum[side][0] += float64(int64(word[0])>>g.packed.G) * g.packed.gs
+		sum[side][0] += float64(int64(word)>>g.packed.G) * g.packed.gs
 		h := 1.0
 		if !g.packed.even() {
-			h = float64(int64(word[0]) >> g.packed.H & (1<<(g.packed.G-g.packed.H) - 1))
+			h = float64(int64(word) >> g.packed.H & (1<<(g.packed.G-g.packed.H) - 1))
 		}
 		sum[side][1] += h * g.packed.hs
 	}

@@ -84,6 +84,7 @@ type packed struct {
 	rows   int     // that a word holds
 	g, h   int     // the bits of either, the sign not counted; h is 0 where hessians are rows
 	final  bool    // gradients are kept as words, else as tree.Fine
+	put    bool    // the words are beside the bins already, and nowhere else
 	gs, hs float64 // what one unit of g and of h stands for
 }
 
@@ -123,7 +124,7 @@ type builder struct {
 	cols   []trees.Column
 	off    []int    // where a column's bins begin in a histogram, multiples of 8; one more than columns
 	use    []bool   // columns that the tree may split on
-	grad   []uint64 // gradients of all rows, see packed and loss.pack
+	grad   []uint64 // gradients of all rows, see packed and loss.pack; word gives one as it is added
 	packed packed
 	locals [trees.WorkersMax]*local
 	builds uint64
@@ -138,8 +139,8 @@ func (b *builder) local(w int) *local {
 	return b.locals[w]
 }
 
-// build adds rows, which are sorted, to h. put says that their gradients are new: they are rounded and put beside the bins.
-func (b *builder) build(l *local, h hist, rows []int32, put bool) {
+// build adds rows, which are sorted, to h. lay says that their gradients are new: they are rounded and put beside the bins.
+func (b *builder) build(l *local, h hist, rows []int32, lay bool) {
 	for i := range b.groups {
 		g := &b.groups[i]
 		if !b.used(g.first, g.width) {
@@ -147,8 +148,8 @@ func (b *builder) build(l *local, h hist, rows []int32, put bool) {
 		}
 		for at := 0; at < len(rows); at += chunkRows {
 			some := rows[at:min(len(rows), at+chunkRows)]
-			if put {
-				b.put(l, g, some)
+			if lay {
+				b.lay(l, g, some)
 			}
 			b.chunk(l, h, g, some)
 		}
@@ -158,8 +159,18 @@ func (b *builder) build(l *local, h hist, rows []int32, put bool) {
 // follow says that there is no row between sorted rows.
 func follow(rows []int32) bool { return int(rows[len(rows)-1]-rows[0]) == len(rows)-1 }
 
-// put writes the words of at most chunkRows rows.
-func (b *builder) put(l *local, g *group, rows []int32) {
+// putRows is how many rows' words are put beside the bins at a time.
+const putRows = 1024
+
+// put puts the words of rows from begin on beside their bins.
+func (b *builder) put(begin int, words []uint64) {
+	for i := range b.groups {
+		b.groups[i].records.Put(begin, words)
+	}
+}
+
+// lay puts the words of at most chunkRows rows beside their bins.
+func (b *builder) lay(l *local, g *group, rows []int32) {
 	if first := int(rows[0]); follow(rows) {
 		words := b.grad[first : first+len(rows)]
 		if !b.packed.final {
@@ -232,11 +243,7 @@ func (b *builder) direct(h hist, bytes trees.Binned, rows []int32) {
 		}
 		c := h.of(b.off[f], b.off[f+1])
 		for _, r := range rows {
-			one := [1]uint64{b.grad[r]}
-			if !b.packed.final {
-				b.packed.Round(one[:], one[:])
-			}
-			v := int64(one[0])
+			v := int64(b.word(r))
 			at := col[r]
 			c.n[at]++
 			c.g[at] += v >> b.packed.G
@@ -247,11 +254,23 @@ func (b *builder) direct(h hist, bytes trees.Binned, rows []int32) {
 	}
 }
 
+// word is the word of a row.
+func (b *builder) word(r int32) uint64 {
+	if b.packed.put {
+		return b.groups[0].records.Word(int(r))
+	}
+	one := [1]uint64{b.grad[r]}
+	if !b.packed.final {
+		b.packed.Round(one[:], one[:])
+	}
+	return one[0]
+}
+
 // shared adds the rows of a large node to h with all workers: each adds its share to sums of its own, and merge, which is called for
 // columns, adds those to h.
-func (b *builder) shared(t *trees.Team, h hist, rows []int32, put bool) (merge func(f int)) {
+func (b *builder) shared(t *trees.Team, h hist, rows []int32, lay bool) (merge func(f int)) {
 	if t.Alone() {
-		b.build(b.local(0), h, rows, put)
+		b.build(b.local(0), h, rows, lay)
 		return func(int) {}
 	}
 	b.builds++
@@ -267,7 +286,7 @@ func (b *builder) shared(t *trees.Team, h hist, rows []int32, put bool) (merge f
 				l.sums.clear()
 			}
 		}
-		b.build(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)], put)
+		b.build(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)], lay)
 	})
 	return func(f int) {
 		to := h.of(b.off[f], b.off[f+1])

@@ -54,6 +54,7 @@ type loss struct {
 	// split and not enough to state a value.
 	fineG, fineH []int // of each output, value = integer * 2^-fine
 	peaks        []uint64
+	beside       *builder // whose bins packSmooth puts words beside
 	tops         []float64
 	// smoothG and smoothH are the powers of two that smooth gradients and
 	// hessians were below before, and so will be, or nearly, again.
@@ -157,7 +158,7 @@ func (l *loss) pack(grad [][]uint64) ([]packed, bool) {
 	p, any := make([]packed, len(grad)), false
 	switch {
 	case two && l.smooth[0]:
-		p[0], any = l.packSmooth(grad[0], l.sized(0))
+		p[0], any = l.packSmooth(l.sized(0))
 		return p, any
 	case l.even:
 		p[0], any = l.packEven(grad[0], l.sized(0))
@@ -394,15 +395,4 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, output int, o *Option
 		}
 	}
 	return values
-}
-
-// add moves the scores of the rows of the leaves.
-func (l *loss) add(pieces []span, output int, values []float64) {
-	score := l.score[output]
-	l.team.Each(len(pieces), func(_, i int) {
-		v := values[pieces[i].leaf]
-		for _, r := range pieces[i].rows {
-			score[r] += v
-		}
-	})
 }

@@ -37,18 +37,25 @@ func (binary) gradient(g, h, score [][]float64, label []float64) {
 	}
 }
 
-// packSmooth writes words in one pass, on the grid that the last gradients
+// packSmooth puts words beside the bins in one pass, on the grid that the last gradients
 // asked for. Only where it turns out too coarse or too fine by two bits, which
 // follows from the scores alone, are they written again on their own.
-func (l *loss) packSmooth(grad []uint64, p packed) (packed, bool) {
-	p.final = true
+func (l *loss) packSmooth(p packed) (packed, bool) {
+	p.final, p.put = true, true
 	for {
 		// Below 1<<bits, one less as rounding may carry.
 		shiftG, shiftH := p.g-l.smoothG, p.h-l.smoothH
 		p.gs, p.hs = math.Ldexp(1, -shiftG), math.Ldexp(1, -shiftH)
 		sg, sh := math.Ldexp(1, shiftG), math.Ldexp(1, shiftH)
-		l.team.Blocks(len(grad), func(b, begin, end int) {
-			topG, topH := tree.Logistic(grad[begin:end], l.score[0][begin:end], l.d.Label[begin:end], sg, sh, p.Fields)
+		l.team.Blocks(l.d.N, func(b, begin, end int) {
+			var words [putRows]uint64
+			var topG, topH int64
+			for at := begin; at < end; at += putRows {
+				to := min(end, at+putRows)
+				g, h := tree.Logistic(words[:to-at], l.score[0][at:to], l.d.Label[at:to], sg, sh, p.Fields)
+				topG, topH = max(topG, g), max(topH, h)
+				l.beside.put(at, words[:to-at])
+			}
 			l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
 		})
 		topG, topH := l.peak(0)

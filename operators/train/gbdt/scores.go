@@ -1,0 +1,28 @@
+package gbdt
+
+import (
+	"slices"
+
+	"github.com/headrace/headrace/operators/internal/trees"
+)
+
+// stretchRows is how many rows' scores stay in the second cache. A leaf's rows lie far apart: leaf by leaf, all scores would pass
+// through the cache as often as there are leaves for a few rows of a line each.
+const stretchRows = 1 << 16
+
+// addTo moves the scores of the rows of the leaves, a stretch of rows after another.
+func addTo(score []float64, t *trees.Team, leaves []*node, values []float64) {
+	t.Each((len(score)+stretchRows-1)/stretchRows, func(_, i int) {
+		end := int32(min(len(score), (i+1)*stretchRows))
+		for leaf, n := range leaves {
+			from, _ := slices.BinarySearch(n.rows, int32(i*stretchRows))
+			v := values[leaf]
+			for _, r := range n.rows[from:] {
+				if r >= end {
+					break
+				}
+				score[r] += v
+			}
+		}
+	})
+}
