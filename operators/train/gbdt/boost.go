@@ -22,7 +22,7 @@ const (
 // tree is measured on it, and with EarlyRounds the model ends at the best one;
 // valid has the features of train in the same order.
 //
-// Memory besides the input is 28 bytes a row, 16 more for each further class,
+// Memory besides the input is 36 bytes a row, 16 more for each further class,
 // and about 2 a feature and row;
 // histograms come to 24 bytes a bin for each leaf, or 16 where a regression has
 // equal weights.
