@@ -47,6 +47,9 @@ func TestDictionaryLasts(t *testing.T) {
 			case c.Dict != dict:
 				t.Errorf("unit %d: a batch has a dictionary of its own", u)
 			}
+			if !c.Dict.Lasts || c.Clone().Dict != dict {
+				t.Errorf("unit %d: a clone has a dictionary of its own", u)
+			}
 			batches++
 			ctx.Reset()
 			return nil

@@ -453,6 +453,7 @@ func (c *column) dictionary(h pageHeader, page []byte) error {
 		for i := range d.Offsets {
 			d.Offsets[i] = int32(i * c.width)
 		}
+		d.Lasts = true
 		c.dictText = &d
 		return nil
 	}
@@ -472,6 +473,7 @@ func (c *column) dictionary(h pageHeader, page []byte) error {
 	if i := notUTF8(&d); i >= 0 {
 		return fmt.Errorf("value %d is not UTF-8", i)
 	}
+	d.Lasts = true
 	c.dictText = &d
 	return nil
 }

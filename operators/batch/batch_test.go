@@ -375,6 +375,34 @@ func TestClone(t *testing.T) {
 	}
 }
 
+// A dictionary that lasts is shared by copies, so that rows that are put together of them are coded by it still; a clone's lasts, that in
+// an arena does not, and neither does one that was taken of it.
+func TestCloneSharesWhatLasts(t *testing.T) {
+	c := &Ctx{Poison: true}
+	dict := OfStrings([]string{"a", "b", "c"})
+	dict.Lasts = true
+	col := OfCodes([]int32{1, 0, 2}, &dict)
+	first, second := col.Clone(), col.Copy(c)
+	if first.Dict != &dict || second.Dict != &dict {
+		t.Error("a dictionary that lasts is copied")
+	}
+	if all, err := Concat(nil, []Column{first, second}); err != nil || all.Dict != &dict {
+		t.Errorf("of copies the rows have another dictionary: %v", err)
+	}
+	d := dict.Take(c, []int32{2, 1, 0})
+	short := OfCodes([]int32{0, 2}, &d)
+	in, out := short.Copy(c), short.Clone()
+	if d.Lasts || in.Dict == &d || in.Dict.Lasts {
+		t.Error("a dictionary of an arena is said to last")
+	}
+	if again := out.Clone(); !out.Dict.Lasts || out.Dict == &d || again.Dict != out.Dict {
+		t.Error("a clone's dictionary does not last")
+	}
+	if c.Reset(); out.Str(0) != "c" || out.Str(1) != "a" {
+		t.Errorf("after the arena's reset it is %q, %q", out.Str(0), out.Str(1))
+	}
+}
+
 // A column that is shorter than it says is a programmer's mistake: it panics, and says so.
 func TestShortBuffers(t *testing.T) {
 	short := Column{N: 100, Wide: 2, Values: make([]byte, 8)}

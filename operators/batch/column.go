@@ -24,6 +24,8 @@ type Column struct {
 	Values  []byte
 	Offsets []int32
 	Dict    *Column
+	// Lasts says of a dictionary that its memory is of no arena and stays as it is: copies of what it codes share it.
+	Lasts bool
 }
 
 // Words is how many 64-bit words a bitmap of n bits takes.

@@ -391,7 +391,7 @@ func mergeDicts(c *Ctx, dicts []*Column) (*Column, map[*Column][]int32, error) {
 	if total > math.MaxInt32 {
 		return nil, nil, fmt.Errorf("merged dictionary: %w", ErrTextTooLong)
 	}
-	out := Column{Type: dicts[0].Type, N: t.Len(), Offsets: slice[int32](c, t.Len()+1, true), Values: c.AllocDirty(total)}
+	out := Column{Type: dicts[0].Type, N: t.Len(), Lasts: c == nil, Offsets: slice[int32](c, t.Len()+1, true), Values: c.AllocDirty(total)}
 	out.Offsets[0] = 0
 	at := 0
 	for i := range out.N {
@@ -465,12 +465,13 @@ func concatText(c *Ctx, cols []Column) (Column, error) {
 	return Column{Type: cols[0].Type, N: n, Offsets: off, Values: data}, nil
 }
 
-// Clone is a copy in Go memory, its dictionary included; the members' names are shared.
+// Clone is a copy in Go memory, its dictionary included unless that lasts; the members' names are shared.
 func (col Column) Clone() Column { return col.Copy(nil) }
 
 // Copy is a Clone in c's memory.
 func (col Column) Copy(c *Ctx) Column {
 	out := col
+	out.Lasts = false
 	if col.Valid != nil {
 		out.Valid = slice[uint64](c, len(col.Valid), true)
 		copy(out.Valid, col.Valid)
@@ -483,8 +484,9 @@ func (col Column) Copy(c *Ctx) Column {
 		out.Offsets = slice[int32](c, len(col.Offsets), true)
 		copy(out.Offsets, col.Offsets)
 	}
-	if col.Dict != nil {
+	if col.Dict != nil && !col.Dict.Lasts {
 		d := col.Dict.Copy(c)
+		d.Lasts = c == nil
 		out.Dict = &d
 	}
 	return out

@@ -43,7 +43,7 @@ func (k *Choice) Init(in, out []batch.Type) error {
 	}
 	if k.texts = nil; out[0].Text() {
 		t := batch.OfStrings(texts)
-		t.Type = out[0]
+		t.Type, t.Lasts = out[0], true
 		k.texts = &t
 	}
 	return nil

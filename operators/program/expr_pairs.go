@@ -269,7 +269,7 @@ func (p *pairs) learn(first, second, codes []int32) *pairCodes {
 		ends[0], ends[1] = max(ends[0], int(first[i])+1), max(ends[1], int(second[i])+1)
 	}
 	known.lay(ends)
-	d := batch.Column{Type: batch.T(batch.String), Offsets: []int32{0}}
+	d := batch.Column{Type: batch.T(batch.String), Offsets: []int32{0}, Lasts: true}
 	if known.dict != nil {
 		d = *known.dict
 	}

@@ -144,7 +144,7 @@ func (k *Lookup) Init(in, out []batch.Type) error {
 	k.dicts = make([]*batch.Column, len(k.table))
 	for j, t := range k.table {
 		if t.Type.Text() {
-			t.Valid = nil
+			t.Valid, t.Lasts = nil, true
 			k.dicts[j] = &t
 		}
 	}
