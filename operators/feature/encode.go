@@ -16,12 +16,14 @@ import (
 
 // Encode is feature.encode.
 type Encode struct {
-	Columns   operators.Columns `param:"columns" doc:"text, bools, whole numbers, dates and times" required:"true"`
-	Method    string            `param:"method" doc:"ordinal: a number a value; target: the mean of the label over the rows with the value" enum:"ordinal|target" default:"ordinal"`
-	Unknown   string            `param:"unknown" doc:"ordinal: what a value becomes that the train rows do not have: null, or the code behind the last" enum:"null|code" default:"null"`
-	MinCount  int               `param:"min_count" doc:"values that fewer train rows have count as unknown" min:"1" default:"1"`
-	Smoothing float64           `param:"smoothing" doc:"target: how many rows the mean of all rows weighs" min:"0" default:"20"`
-	CrossFit  int               `param:"cross_fit" doc:"target: how many folds the train rows are encoded by, each by what the others teach, so that no row's feature knows its label; 0 for none" min:"0" max:"100" default:"5"`
+	Columns       operators.Columns `param:"columns" doc:"text, bools, whole numbers, dates and times" required:"true"`
+	Method        string            `param:"method" doc:"ordinal: a number a value; target: the mean of the label over the rows with the value; one_hot: a wide column with a member a value" enum:"ordinal|target|one_hot" default:"ordinal"`
+	Unknown       string            `param:"unknown" doc:"what a value becomes that the train rows do not have. ordinal: null, or the code behind the last; one_hot: 0 in all members, or a member of its own, the last" enum:"null|code" default:"null"`
+	MinCount      int               `param:"min_count" doc:"values that fewer train rows have count as unknown" min:"1" default:"1"`
+	MaxCategories int               `param:"max_categories" doc:"one_hot: how many values have a member, the most frequent of the train rows, of equally frequent the first; the others count as unknown" min:"1" max:"4096" default:"100"`
+	Nulls         string            `param:"nulls" doc:"one_hot: what a null becomes: 0 in all members, or a member of its own behind those of the values" enum:"zero|own" default:"zero"`
+	Smoothing     float64           `param:"smoothing" doc:"target: how many rows the mean of all rows weighs" min:"0" default:"20"`
+	CrossFit      int               `param:"cross_fit" doc:"target: how many folds the train rows are encoded by, each by what the others teach, so that no row's feature knows its label; 0 for none" min:"0" max:"100" default:"5"`
 }
 
 func init() {
@@ -29,7 +31,9 @@ func init() {
 		Name: "feature.encode", Version: 1, New: func() operators.Op { return &Encode{} },
 		Doc: "Makes numbers of values. ordinal gives the values of the train rows codes from 0, in their order, as int32; null stays null. " +
 			"target gives a value the smoothed mean of the label, (sum + smoothing * prior) / (rows + smoothing), where prior is the mean over all train rows; " +
-			"null is a value of its own, and what the train rows do not have gets the prior.",
+			"null is a value of its own, and what the train rows do not have gets the prior. " +
+			"one_hot makes the column a wide one, never null: a float64 member a value of the train rows, in their order, called column_value; it is 1 in the rows " +
+			"with the value and 0 in the others. A model takes the members as features, a sink writes a column a member.",
 		Example: []operators.Example{{
 			Doc:     "codes; what only other parts have is unknown",
 			Options: "{columns: [origin, wheels]}",
@@ -68,6 +72,42 @@ func init() {
 				nil
 				0
 				2`,
+		}, {
+			Doc:     "a member a value; in rows with other values, and with nulls, all are 0",
+			Options: "{columns: [origin, wheels], method: one_hot}",
+			In: []string{`
+				_part | origin string? | wheels int64
+				train | SFO            | 4
+				train | nil            | 2
+				train | LAX            | 4
+				test  | OAK            | 2
+				test  | SFO            | 3`},
+			Out: `
+				_part | origin vector[origin_LAX, origin_SFO] | wheels vector[wheels_2, wheels_4]
+				train | [0, 1]                                | [0, 1]
+				train | [0, 0]                                | [1, 0]
+				train | [1, 0]                                | [0, 1]
+				test  | [0, 0]                                | [1, 0]
+				test  | [0, 1]                                | [0, 0]`,
+		}, {
+			Doc:     "the two most frequent values; nulls and all others have members too",
+			Options: "{columns: origin, method: one_hot, max_categories: 2, nulls: own, unknown: code}",
+			In: []string{`
+				origin string?
+				SFO
+				LAX
+				SFO
+				nil
+				OAK
+				OAK`},
+			Out: `
+				origin vector[origin_OAK, origin_SFO, origin_null, origin_other]
+				[0, 1, 0, 0]
+				[0, 0, 0, 1]
+				[0, 1, 0, 0]
+				[0, 0, 1, 0]
+				[1, 0, 0, 0]
+				[1, 0, 0, 0]`,
 		}, {
 			Doc:     "the share of late flights",
 			Options: "{columns: [origin], method: target, smoothing: 2, cross_fit: 0}",
@@ -121,9 +161,12 @@ func (k *Encode) Check(s operators.Site) (operators.Output, diag.List) {
 	o := operators.Output{Reads: operators.Reads{Parts: batch.TrainRows, Cols: operators.FieldNames(f)}}
 	for _, c := range f {
 		m := operators.Made{Field: operators.Field{Name: c.Name, Type: float}, Apply: []string{c.Name}}
-		if k.Method == "ordinal" {
+		switch k.Method {
+		case "ordinal":
 			m.Type = batch.T(batch.Int32)
 			m.Nullable = c.Nullable || k.Unknown == "null"
+		case "one_hot":
+			m.Type = batch.T(batch.Vector)
 		}
 		o.Made = append(o.Made, m)
 	}
@@ -172,7 +215,7 @@ func (k *Encode) Narrow(s operators.Site, made []string) operators.Op {
 	return &n
 }
 
-// Begin learns the codes or the means.
+// Begin learns the codes, the members or the means.
 func (k *Encode) Begin(s operators.Site) operators.Fit {
 	f, _ := k.columns(s)
 	if k.Method == "ordinal" {
@@ -183,6 +226,12 @@ func (k *Encode) Begin(s operators.Site) operators.Fit {
 					return k.codes(a.(*vocabulary).cols[j])
 				})
 			},
+		}
+	}
+	if k.Method == "one_hot" {
+		return &fits.Once{
+			Start:  func() operators.Acc { return newVocabulary(f) },
+			Finish: func(_ operators.Env, a operators.Acc) (operators.Fitted, error) { return k.oneHot(f, a.(*vocabulary)) },
 		}
 	}
 	label, _ := s.In[0].Field(s.Task.Label)
@@ -210,11 +259,10 @@ func lookups(fields []operators.Field, table func(j int) (values, outs []program
 	var out operators.Fitted
 	for j, c := range fields {
 		values, outs, miss, t := table(j)
-		n, err := program.NewLookup([]batch.Column{counts.Column(c.Type, values)}, []batch.Column{counts.Column(t, outs)}, []program.Value{miss})
+		g, err := lookup(c, values, outs, miss, t)
 		if err != nil {
-			return out, &operators.ErrData{Err: fmt.Errorf("column %q: %w", c.Name, err)}
+			return out, err
 		}
-		g := program.One(n, []program.Named{{Name: c.Name, Type: c.Type}}, []program.Named{{Name: c.Name, Type: t}})
 		if j == 0 {
 			out.Program = g
 		} else {
@@ -222,6 +270,15 @@ func lookups(fields []operators.Field, table func(j int) (values, outs []program
 		}
 	}
 	return out, nil
+}
+
+// lookup is a program of the one table.
+func lookup(c operators.Field, values, outs []program.Value, miss program.Value, t batch.Type) (program.Graph, error) {
+	n, err := program.NewLookup([]batch.Column{counts.Column(c.Type, values)}, []batch.Column{counts.Column(t, outs)}, []program.Value{miss})
+	if err != nil {
+		return program.Graph{}, &operators.ErrData{Err: fmt.Errorf("column %q: %w", c.Name, err)}
+	}
+	return program.One(n, []program.Named{{Name: c.Name, Type: c.Type}}, []program.Named{{Name: c.Name, Type: t}}), nil
 }
 
 // codes numbers the values that are frequent enough.

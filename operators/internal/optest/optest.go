@@ -453,6 +453,11 @@ func frameValue(f *program.Frame, slot int, t batch.Type) string {
 		c = batch.OfFloat64s([]float64{f.F[slot]})
 	case t.Text():
 		c = batch.OfStrings([]string{f.S[slot]})
+	case t.Kind == batch.Vector:
+		c = (*batch.Ctx)(nil).NewVector(1, make([]string, len(f.V[slot])))
+		for j, x := range f.V[slot] {
+			c.Member(j)[0] = x
+		}
 	case t.Width() == 4:
 		c = batch.OfInt32s([]int32{int32(f.I[slot])})
 	default:
