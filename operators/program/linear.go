@@ -15,27 +15,38 @@ type Link uint8
 const (
 	NoLink  Link = iota // the raw score itself
 	Sigmoid             // 1 / (1 + e^-x)
+	Exp                 // e^x
+
+	links = iota
 )
 
 func readLink(r *canon.Reader) Link {
 	l := r.Uint()
-	if l > uint64(Sigmoid) {
+	if l >= links {
 		r.Fail("no link %d", l)
 		return NoLink
 	}
 	return Link(l)
 }
 
-// apply changes v in place.
-func (l Link) apply(v []float64) {
-	if l == Sigmoid {
-		fmath.SigmoidSlice(v, v)
+// Apply writes what it makes of raw scores to dst, which may be the same list.
+func (l Link) Apply(dst, score []float64) {
+	switch l {
+	case Sigmoid:
+		fmath.SigmoidSlice(dst, score)
+	case Exp:
+		fmath.ExpSlice(dst, score)
+	default:
+		copy(dst, score)
 	}
 }
 
 func (l Link) of(x float64) float64 {
-	if l == Sigmoid {
+	switch l {
+	case Sigmoid:
 		return fmath.Sigmoid(x)
+	case Exp:
+		return fmath.Exp(x)
 	}
 	return x
 }
@@ -91,7 +102,7 @@ func (k *Linear) Init(in, out []batch.Type) error {
 	if k.Wide != nil && vectors == 0 {
 		return fmt.Errorf("widths without a vector")
 	}
-	if k.Link > Sigmoid {
+	if k.Link >= links {
 		return fmt.Errorf("no link %d", k.Link)
 	}
 	k.types = in
@@ -126,7 +137,7 @@ func (k *Linear) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 		}
 		w = w[col.Wide:]
 	}
-	k.Link.apply(s)
+	k.Link.Apply(s, s)
 	out[0] = batch.OfFloat64s(s)
 	out[0].Valid = valid
 	return nil

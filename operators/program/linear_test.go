@@ -10,7 +10,7 @@ import (
 
 func TestLinear(t *testing.T) {
 	in := typesOf(batch.Float64, batch.Float32, batch.Int32, batch.Int64, batch.Decimal, batch.Bool)
-	for _, link := range []Link{NoLink, Sigmoid} {
+	for _, link := range []Link{NoLink, Sigmoid, Exp} {
 		lawCase(t, func() Kind {
 			return &Linear{W: []float64{0.1, -0.2, 1e-10, 1e-19, 1e-16, 0.7}, B: 0.3, Link: link}
 		}, in, typesOf(batch.Float64))

@@ -65,7 +65,7 @@ func (k *Trees) Init(in, out []batch.Type) error {
 	if err := wantKind("the output", out[0], batch.Float64); err != nil {
 		return err
 	}
-	if k.Link > Sigmoid {
+	if k.Link >= links {
 		return fmt.Errorf("no link %d", k.Link)
 	}
 	for j, t := range in {
@@ -285,7 +285,7 @@ func (k *Trees) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 			}
 		}
 	}
-	k.Link.apply(score)
+	k.Link.Apply(score, score)
 	out[0] = batch.OfFloat64s(score)
 	return nil
 }

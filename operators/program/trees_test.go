@@ -103,8 +103,11 @@ func (k *Trees) score(in []batch.Column, i int) float64 {
 		}
 		s += t.Leaf[^c]
 	}
-	if k.Link == Sigmoid {
+	switch k.Link {
+	case Sigmoid:
 		return fmath.Sigmoid(s)
+	case Exp:
+		return fmath.Exp(s)
 	}
 	return s
 }
@@ -124,7 +127,7 @@ func TestTrees(t *testing.T) {
 		{typesOf(batch.Float64), []int32{0}, []int{1}},
 		{typesOf(batch.Float64), []int32{0}, nil},
 	} {
-		for _, link := range []Link{NoLink, Sigmoid} {
+		for _, link := range []Link{NoLink, Sigmoid, Exp} {
 			k := &Trees{Base: 0.5, Link: link, Levels: x.levels}
 			for range 3 {
 				for _, l := range x.leaves {

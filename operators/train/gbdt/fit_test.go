@@ -42,6 +42,8 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 		"binary sampled":      {kind: Binary, change: []func(*Options){sampled, func(o *Options) { o.EarlyMetric = AUC }}},
 		"regression":          {kind: Regression},
 		"regression weighted": {kind: Regression, weight: (*rand.Rand).Float64, change: []func(*Options){sampled}},
+		"huber weighted":      {kind: Huber, weight: (*rand.Rand).Float64, change: []func(*Options){sampled, func(o *Options) { o.Trees = 1 }}},
+		"tweedie":             {kind: Tweedie, change: []func(*Options){func(o *Options) { o.Trees = 1 }}},
 		"multiclass":          {kind: Multiclass, change: []func(*Options){sampled, func(o *Options) { o.Trees = 1 }}},
 	}
 	for name, c := range cases {
@@ -125,7 +127,7 @@ func TestSameBitsOfAMillionRows(t *testing.T) {
 }
 
 func TestRowOrderDoesNotMatter(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression, Multiclass} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass, Quantile, Huber, Gamma} {
 		for _, weight := range []func(*rand.Rand) float64{nil, (*rand.Rand).Float64} {
 			d, v := synth(1, 20_000, kind), synth(2, 3000, kind)
 			if weight != nil {
@@ -148,7 +150,7 @@ func TestRowOrderDoesNotMatter(t *testing.T) {
 // gains close to each other may still be told apart otherwise. Asked for are
 // predictions within 1% of the labels' spread for all but 1 in 100 rows.
 func TestWeightTwoIsRowTwice(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression, Multiclass} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass, AbsoluteError, Poisson} {
 		d := synth(1, 6000, kind)
 		for _, f := range d.Features[:2] {
 			for i, x := range f.Values {
@@ -184,7 +186,7 @@ func TestWeightTwoIsRowTwice(t *testing.T) {
 }
 
 func TestWeightZeroIsNoRow(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression, Multiclass} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass, Quantile, Huber, Gamma} {
 		for _, other := range []func(*rand.Rand) float64{nil, (*rand.Rand).Float64} {
 			d := weighted(synth(1, 20_000, kind), 5, func(r *rand.Rand) float64 {
 				w := 1.0
@@ -255,7 +257,7 @@ func TestConstantColumnChangesNothing(t *testing.T) {
 // A row must reach the same leaf by its bins, while training, and by its
 // values, ever after: the scores are then the same sums to the bit.
 func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression, Multiclass} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass, Quantile, Huber, Gamma} {
 		for _, share := range []float64{1, 0.5} {
 			d, v := synth(1, 30_000, kind), synth(2, 30_000, kind)
 			// Codes that training did not know, and values outside its range.
@@ -286,7 +288,7 @@ func TestEarlyStopReplaysCurve(t *testing.T) {
 	for _, c := range []struct {
 		kind   Objective
 		metric string
-	}{{Binary, LogLoss}, {Binary, AUC}, {Binary, RMSE}, {Binary, MAE}, {Binary, Accuracy}, {Multiclass, LogLoss}, {Multiclass, Accuracy}} {
+	}{{Binary, LogLoss}, {Binary, AUC}, {Binary, RMSE}, {Binary, MAE}, {Binary, Accuracy}, {Multiclass, LogLoss}, {Multiclass, Accuracy}, {Quantile, PinballLoss}, {Huber, HuberLoss}, {Gamma, GammaDeviance}} {
 		metric := c.metric
 		d, v := synth(1, 1500, c.kind), synth(2, 1500, c.kind)
 		o := options(c.kind, func(o *Options) {

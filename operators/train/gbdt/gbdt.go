@@ -37,11 +37,27 @@ const (
 	// Multiclass is log-loss of labels that are the numbers of classes; the
 	// softmax of a row's raw scores, one a class, is their probabilities.
 	Multiclass
+	// AbsoluteError aims at the median of the labels. Its leaf values, as those
+	// of Quantile and Huber, come of the residuals: penalties choose the splits,
+	// and do not shrink them.
+	AbsoluteError
+	// Quantile is the pinball loss: Options.Quantile of the labels lie below.
+	Quantile
+	// Huber is squared up to Options.HuberDelta, beyond it absolute.
+	Huber
+	// Poisson is the deviance of counts; raw scores are logarithms of means, as
+	// those of Gamma and Tweedie.
+	Poisson
+	// Gamma is the deviance of amounts above 0.
+	Gamma
+	// Tweedie is that of amounts, 0 among them, of Options.TweediePower.
+	Tweedie
 
 	objectives = iota
 )
 
-var objectiveNames = [objectives]string{"binary", "squared_error", "multiclass"}
+var objectiveNames = [objectives]string{"binary", "squared_error", "multiclass", "absolute_error", "quantile", "huber",
+	"poisson", "gamma", "tweedie"}
 
 // String names the objective.
 func (o Objective) String() string {
@@ -81,6 +97,9 @@ type Data = trees.Data
 type Options struct {
 	Objective    Objective
 	Classes      int     // of a multiclass label
+	Quantile     float64 // in (0, 1)
+	HuberDelta   float64 // above 0, in the label's unit
+	TweediePower float64 // in (1, 2)
 	Trees        int     // at most this many, at least 1
 	Leaves       int     // of one tree at most, at least 2; an Oblivious tree has 1<<MaxDepth at most
 	LearningRate float64 // factor on every leaf, in (0, 1]
@@ -119,7 +138,7 @@ type Options struct {
 // Defaults is what does well on most tables.
 func Defaults() Options {
 	return Options{
-		Trees: 100, Leaves: 31, LearningRate: 0.1, Bins: 255,
+		Quantile: 0.5, HuberDelta: 1, TweediePower: 1.5, Trees: 100, Leaves: 31, LearningRate: 0.1, Bins: 255,
 		MinRows: 20, MinHessian: 1e-3, L2: 1,
 		RowSample: 1, ColumnSample: 1, ColumnSampleNode: 1, Seed: 1,
 		CatSmooth: 10, CatL2: 10, CatMax: 32, CatMinGroup: 100, CatOneHot: 4,
@@ -142,6 +161,9 @@ func (o Options) Validate() error {
 	}
 	no(o.Objective >= objectives, "unknown objective %d", o.Objective)
 	no(o.Objective == Multiclass && o.Classes < 2, "classes is %d, want at least 2", o.Classes)
+	no(!(o.Quantile > 0 && o.Quantile < 1), "quantile is %v, want more than 0 and less than 1", o.Quantile)
+	no(!(o.HuberDelta > 0 && o.HuberDelta <= 1e100), "huber delta is %v, want more than 0 and at most 1e100", o.HuberDelta)
+	no(!(o.TweediePower > 1 && o.TweediePower < 2), "tweedie power is %v, want more than 1 and less than 2", o.TweediePower)
 	no(o.Trees < 1, "trees is %d, want at least 1", o.Trees)
 	no(o.Leaves < 2 || o.Leaves > 1<<20, "leaves is %d, want 2 to %d", o.Leaves, 1<<20)
 	share("learning rate", o.LearningRate)

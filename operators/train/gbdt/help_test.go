@@ -110,6 +110,8 @@ func synthTruth(seed uint64, n int, kind Objective) (Data, []float64) {
 			if r.Float64() < 1/(1+math.Exp(-s)) {
 				d.Label[i] = 1
 			}
+		case Poisson, Gamma, Tweedie:
+			d.Label[i] = math.Exp(s/2 + 0.3*r.NormFloat64())
 		default:
 			d.Label[i] = s + 0.3*r.NormFloat64()
 		}
@@ -180,7 +182,9 @@ func slowAUC(score, label, weight []float64) float64 {
 // measureOf is a metric of a model on data, through the meter.
 func measureOf(t testing.TB, m *Model, d Data, metric string) float64 {
 	t.Helper()
-	v, err := newMeter(single(), &d, &Options{Objective: m.Objective, EarlyMetric: metric, Classes: len(m.Base)}, m.Base)
+	o := Defaults()
+	o.Objective, o.EarlyMetric, o.Classes = m.Objective, metric, len(m.Base)
+	v, err := newMeter(single(), &d, &o, m.Base)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/headrace/headrace/kernels/fmath"
 	"github.com/headrace/headrace/operators/internal/trees"
+	"github.com/headrace/headrace/operators/program"
 )
 
 // Names of the metrics that a validation curve can hold.
@@ -17,6 +18,12 @@ const (
 	Accuracy = "accuracy" // binary and multiclass, the share of rows whose label is the likeliest; higher is better
 	RMSE     = "rmse"     // of the probability for binary
 	MAE      = "mae"      // of the probability for binary
+
+	PinballLoss     = "pinball_loss" // of one objective each, as what follows
+	HuberLoss       = "huber_loss"
+	PoissonDeviance = "mean_poisson_deviance"
+	GammaDeviance   = "mean_gamma_deviance"
+	TweedieDeviance = "mean_tweedie_deviance"
 )
 
 // metric is what a model is measured by: a mean over the rows, but for AUC.
@@ -36,6 +43,11 @@ var metrics = []metric{
 	{name: Accuracy, of: is(Binary, Multiclass), higher: true, terms: (*meter).accuracy},
 	{name: RMSE, of: isNot(Multiclass), root: true, terms: (*meter).squares},
 	{name: MAE, of: isNot(Multiclass), terms: (*meter).distances},
+	{name: PinballLoss, of: is(Quantile), terms: (*meter).pinball},
+	{name: HuberLoss, of: is(Huber), terms: (*meter).huber},
+	{name: PoissonDeviance, of: is(Poisson), terms: (*meter).deviance},
+	{name: GammaDeviance, of: is(Gamma), terms: (*meter).deviance},
+	{name: TweedieDeviance, of: is(Tweedie), terms: (*meter).deviance},
 }
 
 func is(o ...Objective) func(Objective) bool {
@@ -226,14 +238,20 @@ func (m *meter) accuracy(terms []float64, begin int) {
 	}
 }
 
+// linkOf makes a prediction of a raw score.
+func linkOf(o Objective) program.Link {
+	switch o {
+	case Binary:
+		return program.Sigmoid
+	case Poisson, Gamma, Tweedie:
+		return program.Exp
+	}
+	return program.NoLink
+}
+
 // predicted writes what the model predicts.
 func (m *meter) predicted(out []float64, begin int) {
-	s := m.score[0][begin:][:len(out)]
-	if m.o.Objective == Binary {
-		fmath.SigmoidSlice(out, s)
-		return
-	}
-	copy(out, s)
+	linkOf(m.o.Objective).Apply(out, m.score[0][begin:][:len(out)])
 }
 
 func (m *meter) squares(terms []float64, begin int) {
@@ -249,6 +267,28 @@ func (m *meter) distances(terms []float64, begin int) {
 	for i, s := range terms {
 		terms[i] = math.Abs(s - m.d.Label[begin+i])
 	}
+}
+
+func (m *meter) pinball(terms []float64, begin int) {
+	for i, s := range m.score[0][begin:][:len(terms)] {
+		r := m.d.Label[begin+i] - s
+		terms[i] = max(m.o.Quantile*r, (m.o.Quantile-1)*r)
+	}
+}
+
+func (m *meter) huber(terms []float64, begin int) {
+	d := m.o.HuberDelta
+	for i, s := range m.score[0][begin:][:len(terms)] {
+		if r := math.Abs(m.d.Label[begin+i] - s); r <= d {
+			terms[i] = r * r / 2
+		} else {
+			terms[i] = d * (r - d/2)
+		}
+	}
+}
+
+func (m *meter) deviance(terms []float64, begin int) {
+	newObjective(m.o).(deviance).terms(terms, m.score[0][begin:][:len(terms)], m.d.Label[begin:][:len(terms)])
 }
 
 // auc is the share of pairs of a 1 and a 0 that the scores order rightly, pairs

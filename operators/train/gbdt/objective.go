@@ -27,6 +27,9 @@ type objective interface {
 // flat is an objective whose second derivative is 1 everywhere.
 type flat interface{ flat() }
 
+// stepper is an objective whose leaves take another step than Newton's, -g/h, by the sums over their rows.
+type stepper interface{ step(g, h float64) float64 }
+
 // newObjective is the objective of the options.
 func newObjective(o *Options) objective {
 	switch o.Objective {
@@ -34,6 +37,18 @@ func newObjective(o *Options) objective {
 		return binary{}
 	case Multiclass:
 		return multiclass(o.Classes)
+	case AbsoluteError:
+		return quantile{0.5, 2, MAE}
+	case Quantile:
+		return quantile{o.Quantile, 1, PinballLoss}
+	case Huber:
+		return huber(o.HuberDelta)
+	case Poisson:
+		return deviance{1, PoissonDeviance}
+	case Gamma:
+		return deviance{2, GammaDeviance}
+	case Tweedie:
+		return deviance{o.TweediePower, TweedieDeviance}
 	}
 	return squaredError{}
 }
@@ -60,6 +75,7 @@ type loss struct {
 	// hessians were below before, and so will be, or nearly, again.
 	smoothG, smoothH int
 	buffers          [trees.WorkersMax][]float64
+	rest             []residual // room for those of all rows
 }
 
 func newLoss(t *trees.Team, d *Data, o *Options) *loss {
@@ -358,6 +374,10 @@ func spans(leaves []*node) []span {
 
 // leaves computes the leaf values from exact sums over their rows.
 func (l *loss) leaves(gr *grower, t *grown, pieces []span, output int, o *Options) []float64 {
+	if k, ok := l.objective.(renewer); ok {
+		return l.renewed(k, t, o)
+	}
+	k, steps := l.objective.(stepper)
 	g := make([]float64, len(t.leaves))
 	h := make([]float64, len(t.leaves))
 	if gr.packed.final {
@@ -390,8 +410,13 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, output int, o *Option
 	values := make([]float64, len(t.leaves))
 	for i := range values {
 		// A leaf without rows (a draw of none) has no hessian to divide by.
-		if top := soft(g[i], o.L1); top != 0 {
-			values[i] = -o.LearningRate * top / (h[i] + o.L2 + t.leaves[i].l2)
+		top, h := soft(g[i], o.L1), h[i]+o.L2+t.leaves[i].l2
+		switch {
+		case top == 0:
+		case steps:
+			values[i] = o.LearningRate * k.step(top, h)
+		default:
+			values[i] = -o.LearningRate * top / h
 		}
 	}
 	return values

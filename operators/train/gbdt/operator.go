@@ -30,15 +30,16 @@ type Operator struct {
 	Seed         int64      `param:"seed" doc:"another number draws other samples" default:"0"`
 	EarlyStop    *EarlyStop `param:"early_stop" doc:"end when the metric on held-out rows gets no better, and keep the trees up to the best"`
 	Threshold    float64    `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
-	Explain      bool       `param:"explain" doc:"add a wide column shap: what each feature adds to the raw score of a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean raw score of the rows learnt from; together they are the raw score, of a binary task the log-odds"`
+	Explain      bool       `param:"explain" doc:"add a wide column shap: what each feature adds to the raw score of a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean raw score of the rows learnt from; together they are the raw score, of a binary task the log-odds, of poisson, gamma and tweedie the logarithm of pred"`
 
+	Losses  `param:",inline"`
 	Growing `param:",inline"`
 }
 
 // EarlyStop is train.gbdt's option early_stop.
 type EarlyStop struct {
 	Part   string `param:"part" doc:"the rows that are measured on" enum:"valid" default:"valid"`
-	Metric string `param:"metric" doc:"what is measured; if not given, log_loss or rmse by the task" enum:"log_loss|auc|accuracy|rmse|mae"`
+	Metric string `param:"metric" doc:"what is measured; if not given, what the objective makes small" enum:"log_loss|auc|accuracy|rmse|mae|pinball_loss|huber_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance"`
 	Rounds int    `param:"rounds" doc:"rounds without a better metric; 0 does not stop" default:"20" min:"0"`
 }
 
@@ -136,6 +137,22 @@ func init() {
 				2       | a        | [0.8807970779778823, 0.11920292202211755] | a
 				4       | b        | [0.11920292202211755, 0.8807970779778823] | b
 				4       | b        | [0.11920292202211755, 0.8807970779778823] | b`,
+		}, {
+			Doc:     "counts: pred is their mean, whose logarithm the trees learn",
+			Options: "{objective: poisson, trees: 1, learning_rate: 1, min_rows: 1}",
+			Task:    operators.Task{Kind: operators.Regression, Label: "calls"},
+			In: []string{`
+				hour int64 | calls int64
+				3          | 1
+				3          | 3
+				9          | 4
+				9          | 8`},
+			Out: `
+				hour int64 | calls int64 | pred float64
+				3          | 1           | 2.5647215537198185
+				3          | 3           | 2.5647215537198185
+				9          | 4           | 5.777777777777778
+				9          | 8           | 5.777777777777778`,
 		}},
 	})
 }
@@ -153,11 +170,7 @@ func (o *Operator) stops() bool { return o.EarlyStop != nil && o.EarlyStop.Round
 // Check says what is learnt from what.
 func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := o.learner().Check(s)
-	opt := o.options(s)
-	if e := o.EarlyStop; e != nil && e.Metric != "" && !metricOf(e.Metric).of(opt.Objective) {
-		l.Add(diag.New(diag.OptionConflict, diag.Option("early_stop", "metric"), "%s is no metric of the objective %s", e.Metric, opt.Objective).
-			WithHelp("there are %s", strings.Join(metricsOf(opt.Objective), ", ")))
-	}
+	o.checkObjective(s, &l)
 	if s.Task.Kind == operators.Multiclass && o.Threshold != half {
 		l.Add(diag.New(diag.OptionConflict, diag.Option("threshold"), "threshold is for binary tasks, the task is multiclass").
 			WithHelp("leave it out: pred is the likeliest class"))
@@ -184,12 +197,7 @@ func (o *Operator) options(s operators.Site) Options {
 	o.growth(&c)
 	c.L1, c.L2, c.RowSample, c.ColumnSample, c.ColumnSampleNode = o.L1, o.L2, o.RowSample, o.ColumnSample, o.ColumnSampleNode
 	c.Seed = hash.Combine(s.Seed, uint64(o.Seed))
-	switch s.Task.Kind {
-	case operators.Multiclass:
-		c.Objective = Multiclass
-	case operators.Regression:
-		c.Objective = Regression
-	}
+	o.objective(s, &c)
 	if o.stops() {
 		c.EarlyRounds, c.EarlyMetric = o.EarlyStop.Rounds, o.EarlyStop.Metric
 	}

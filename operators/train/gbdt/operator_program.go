@@ -13,7 +13,8 @@ import (
 func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Table, classes model.Classes, threshold float64) program.Graph {
 	var g program.Graph
 	in := v.Inputs(&g, r.Features, train.Cols, m.Features, m.Trees)
-	add := func(output int, link program.Link, score string) {
+	link := linkOf(m.Objective)
+	add := func(output int, score string) {
 		k := &program.Trees{Base: m.Base[output], Link: link, Levels: in.Levels, Names: in.Names}
 		for i := output; i < len(m.Trees); i += len(m.Base) {
 			k.Trees = append(k.Trees, in.Tree(&m.Trees[i]))
@@ -22,14 +23,14 @@ func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Ta
 	}
 	switch r.Kind {
 	case operators.Binary:
-		add(0, program.Sigmoid, model.P)
+		add(0, model.P)
 		return model.Decide(g, threshold)
 	case operators.Multiclass:
 		for c := range classes {
-			add(c, program.NoLink, model.RawScore(c))
+			add(c, model.RawScore(c))
 		}
 		return model.Classify(g, classes)
 	}
-	add(0, program.NoLink, model.Pred)
+	add(0, model.Pred)
 	return g
 }

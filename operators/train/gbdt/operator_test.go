@@ -343,6 +343,17 @@ func TestOperatorRefuses(t *testing.T) {
 
 	in, _, task = opTable(5, 100, operators.Multiclass)
 	check("threshold", "threshold is for binary tasks", &Operator{Threshold: 0.4}, in, task)
+	most := 0.9
+	check("objective of many classes", "poisson is of regressions, the task is multiclass / leave it out: the objective is log_loss",
+		&Operator{Threshold: half, Losses: Losses{Objective: "poisson"}}, in, task)
+	number := operators.Task{Kind: operators.Regression, Label: "x"}
+	check("log_loss", "log_loss is of classes, the task is a regression", &Operator{Losses: Losses{Objective: "log_loss"}}, in, number)
+	check("quantile", "quantile is of objective quantile, which is not chosen / write objective: quantile, or leave it out",
+		&Operator{Losses: Losses{Objective: "huber", Quantile: &most}}, in, number)
+	check("huber_delta", "huber_delta is of objective huber, which is not chosen", &Operator{Losses: Losses{HuberDelta: &most}}, in, number)
+	check("tweedie_power", "tweedie_power is of objective tweedie", &Operator{Losses: Losses{TweediePower: &most}}, in, number)
+	check("metric of another objective", "mean_gamma_deviance is no metric of the objective poisson / there are rmse, mae, mean_poisson_deviance",
+		&Operator{Losses: Losses{Objective: "poisson"}, EarlyStop: &EarlyStop{Metric: "mean_gamma_deviance"}}, in, number)
 	check("explain of many classes", "each class has its own", &Operator{Threshold: half, Explain: true}, in, task)
 	check("metric of many classes", "auc is no metric of the objective multiclass / there are log_loss, accuracy",
 		&Operator{Threshold: half, EarlyStop: &EarlyStop{Metric: "auc"}}, in, task)
@@ -364,6 +375,13 @@ func TestOperatorRefuses(t *testing.T) {
 	same.Cols[8] = batch.OfStrings(words)
 	if _, err = modeltest.Fit(t, o, operators.TestEnv(), in, same, task); !errors.As(err, &data) || !strings.Contains(err.Error(), "more than two values: no and maybe besides yes") {
 		t.Errorf("three classes: %v", err)
+	}
+	amounts, rows, numbers := opTable(5, 100, operators.Regression)
+	o = &Operator{}
+	modeltest.Options(t, "{objective: gamma}", o)
+	rows.Cols[8].Float64s()[3] = -2
+	if _, err = modeltest.Fit(t, o, operators.TestEnv(), amounts, rows, numbers); !errors.As(err, &data) || !strings.Contains(err.Error(), "label -2 in row 3, want a number above 0") {
+		t.Errorf("an amount below 0: %v", err)
 	}
 	b.Part = nil
 	o = &Operator{}

@@ -1,0 +1,65 @@
+package gbdt
+
+import (
+	"strings"
+
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/diag"
+)
+
+// Losses is train.gbdt's options of what the trees make small.
+type Losses struct {
+	Objective    string   `param:"objective" doc:"what the trees make small; if not given, log_loss of a binary or multiclass task, squared_error of a regression. absolute_error aims at the median, quantile at another share, huber at the mean of what is no outlier. poisson (counts), gamma (amounts above 0) and tweedie (amounts, 0 among them) are deviances, whose pred is e to the raw score" enum:"log_loss|squared_error|absolute_error|huber|quantile|poisson|gamma|tweedie"`
+	Quantile     *float64 `param:"quantile" doc:"of objective quantile: the share of labels that is to lie below pred; if not given, 0.5" min:">0" max:"<1"`
+	HuberDelta   *float64 `param:"huber_delta" doc:"of objective huber: from which distance on an error counts as it is and not by its square, in the label's unit; if not given, 1" min:">0" max:"1e100"`
+	TweediePower *float64 `param:"tweedie_power" doc:"of objective tweedie: the power of the mean that the variance grows with, near 1 as poisson, near 2 as gamma; if not given, 1.5" min:">1" max:"<2"`
+}
+
+// losses are the objectives of a regression by their names.
+var losses = map[string]Objective{"": Regression, "squared_error": Regression, "absolute_error": AbsoluteError, "huber": Huber, "quantile": Quantile,
+	"poisson": Poisson, "gamma": Gamma, "tweedie": Tweedie}
+
+// objective sets what the trees make small.
+func (o *Operator) objective(s operators.Site, c *Options) {
+	switch s.Task.Kind {
+	case operators.Multiclass:
+		c.Objective = Multiclass
+	case operators.Regression:
+		c.Objective = losses[o.Objective]
+	}
+	for to, v := range map[*float64]*float64{&c.Quantile: o.Quantile, &c.HuberDelta: o.HuberDelta, &c.TweediePower: o.TweediePower} {
+		if v != nil {
+			*to = *v
+		}
+	}
+}
+
+// checkObjective reports an objective of another kind of task, and options and a metric of another objective.
+func (o *Operator) checkObjective(s operators.Site, l *diag.List) {
+	var c Options
+	o.objective(s, &c)
+	regression := s.Task.Kind == operators.Regression
+	switch {
+	case regression && o.Objective == "log_loss":
+		l.Add(diag.New(diag.OptionConflict, diag.Option("objective"), "log_loss is of classes, the task is a regression").
+			WithHelp("there are squared_error, absolute_error, huber, quantile, poisson, gamma, tweedie"))
+	case !regression && o.Objective != "" && o.Objective != "log_loss":
+		l.Add(diag.New(diag.OptionConflict, diag.Option("objective"), "%s is of regressions, the task is %s", o.Objective, s.Task.Kind).
+			WithHelp("leave it out: the objective is log_loss"))
+		return // the rest is of what it was meant to be
+	}
+	for _, x := range []struct {
+		option    string
+		value     *float64
+		objective Objective
+	}{{"quantile", o.Quantile, Quantile}, {"huber_delta", o.HuberDelta, Huber}, {"tweedie_power", o.TweediePower, Tweedie}} {
+		if x.value != nil && c.Objective != x.objective {
+			l.Add(diag.New(diag.OptionConflict, diag.Option(x.option), "%s is of objective %s, which is not chosen", x.option, x.objective).
+				WithHelp("write objective: %s, or leave it out", x.objective))
+		}
+	}
+	if e := o.EarlyStop; e != nil && e.Metric != "" && !metricOf(e.Metric).of(c.Objective) {
+		l.Add(diag.New(diag.OptionConflict, diag.Option("early_stop", "metric"), "%s is no metric of the objective %s", e.Metric, c.Objective).
+			WithHelp("there are %s", strings.Join(metricsOf(c.Objective), ", ")))
+	}
+}
