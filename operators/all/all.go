@@ -10,6 +10,7 @@ import (
 	_ "github.com/headrace/headrace/operators/table"
 	_ "github.com/headrace/headrace/operators/train/forest"
 	_ "github.com/headrace/headrace/operators/train/gbdt"
+	_ "github.com/headrace/headrace/operators/train/isolation"
 	_ "github.com/headrace/headrace/operators/train/linear"
 	_ "github.com/headrace/headrace/operators/train/logistic"
 )

@@ -14,7 +14,9 @@ import (
 // The columns that model steps add.
 const (
 	P    = "p"    // binary: the probability of 1; multiclass: of each class, a wide column
-	Pred = "pred" // binary: whether p reaches the threshold; multiclass: the likeliest class; regression: the estimate
+	Pred = "pred" // binary: whether p reaches the threshold; multiclass: the likeliest class; regression: the estimate; anomaly: whether it is one
+
+	Score = "score" // anomaly: how much of one a row is
 )
 
 // Scores are the columns that a model of a kind of task adds, the one that metrics use first. A class is a value of the label.
@@ -24,6 +26,9 @@ func Scores(kind operators.TaskKind, label operators.Field) []operators.Field {
 		return []operators.Field{{Name: P, Type: batch.T(batch.Float64)}, {Name: Pred, Type: batch.T(batch.Bool)}}
 	case operators.Multiclass:
 		return []operators.Field{{Name: P, Type: batch.T(batch.Vector)}, {Name: Pred, Type: label.Type, Categories: label.Categories}}
+	}
+	if kind == operators.Anomaly {
+		return []operators.Field{{Name: Score, Type: batch.T(batch.Float64)}, {Name: Pred, Type: batch.T(batch.Bool)}}
 	}
 	return []operators.Field{{Name: Pred, Type: batch.T(batch.Float64)}}
 }
@@ -45,9 +50,12 @@ type Roles struct {
 	Weight   string // "" for none
 }
 
-// Cols are the columns that a fit reads, in order: the features, the label, the weight.
+// Cols are the columns that a fit reads, in order: the features, the label unless nothing is learnt from one, the weight.
 func (r Roles) Cols() []string {
-	c := append(operators.FieldNames(r.Features), r.Target.Name)
+	c := operators.FieldNames(r.Features)
+	if r.Kind != operators.Anomaly {
+		c = append(c, r.Target.Name)
+	}
 	if r.Weight != "" {
 		c = append(c, r.Weight)
 	}
@@ -72,7 +80,10 @@ func (l Learner) Check(s operators.Site) (operators.Output, diag.List) {
 	r := RolesOf(s)
 	found := CheckTask(l.Name, s.Task, l.Tasks)
 	if found == nil {
-		found = append(r.Target.Check(s.In[0]), CheckWeight(s)...)
+		if r.Kind != operators.Anomaly {
+			found = r.Target.Check(s.In[0])
+		}
+		found.Add(CheckWeight(s)...)
 		found.Add(l.features(s, r)...)
 	}
 	names := operators.FieldNames(r.Features)
@@ -97,7 +108,7 @@ func (l Learner) Check(s operators.Site) (operators.Output, diag.List) {
 
 // CheckTask reports a task block that is missing or of another kind.
 func CheckTask(operator string, t operators.Task, kinds []operators.TaskKind) diag.List {
-	if slices.Contains(kinds, t.Kind) && t.Label != "" {
+	if slices.Contains(kinds, t.Kind) && (t.Label != "" || t.Kind == operators.Anomaly) {
 		return nil
 	}
 	var want []string
@@ -105,6 +116,9 @@ func CheckTask(operator string, t operators.Task, kinds []operators.TaskKind) di
 		want = append(want, string(k))
 	}
 	help := fmt.Sprintf("write task: {kind: %s, label: COLUMN}", want[0])
+	if kinds[0] == operators.Anomaly {
+		help = "write task: {kind: anomaly}, with label: COLUMN if one says which rows are anomalies: it is no feature then"
+	}
 	what := "and there is no task block"
 	switch {
 	case t.Kind == operators.Multiclass && !slices.Contains(kinds, t.Kind) && strings.HasPrefix(operator, "train."):
