@@ -202,6 +202,6 @@ func (o *Options) Bytes(rows, columns, classes int) int64 {
 	if o.MaxDepth > 0 {
 		leaves = min(leaves, math.Ldexp(1, min(o.MaxDepth, 60)))
 	}
-	const node, row, worker = 56, 24, 80
+	const node, row, worker = 72, 24, 80
 	return int64(float64(float64(o.Trees)*leaves*node)) + int64(rows)*int64(2*columns+row+worker)
 }

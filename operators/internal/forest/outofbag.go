@@ -15,35 +15,51 @@ type OutOfBag struct {
 	RMSE, R2 float64 // of numbers; R2 is NaN where they are all the same
 }
 
+// step is a node of a tree in bins, all of it in one line of the cache: deep trees miss it at every node.
+type step struct {
+	feature     int32 // twice that; one more says that missing goes left
+	cut         int32
+	left, right int32
+}
+
+func (t *grown) steps() []step {
+	out := make([]step, len(t.Feature))
+	for i, f := range t.Feature {
+		out[i] = step{2 * f, t.cut[i], t.Left[i], t.Right[i]}
+		if t.MissingLeft[i] {
+			out[i].feature++
+		}
+	}
+	return out
+}
+
 // find is the leaf that a row in bins reaches. missing are the bins of missing.
-func (t *grown) find(row, missing []uint8) int {
-	if len(t.Feature) == 0 {
+func (t *grown) find(steps []step, row, missing []uint8) int {
+	if len(steps) == 0 {
 		return 0
 	}
 	n := int32(0)
 	for n >= 0 {
-		f := t.Feature[n]
-		c, cut := row[f], t.cut[n]
+		s := &steps[n]
+		c := row[s.feature>>1]
 		var left bool
 		switch {
-		case cut < 0:
-			left = t.sets[^cut][c/64]>>(c%64)&1 != 0
-		case c == missing[f]:
-			left = t.MissingLeft[n]
+		case s.cut < 0:
+			left = t.sets[^s.cut][c/64]>>(c%64)&1 != 0
+		case c == missing[s.feature>>1]:
+			left = s.feature&1 != 0
 		default:
-			left = int32(c) <= cut
+			left = int32(c) <= s.cut
 		}
-		if left {
-			n = t.Left[n]
-		} else {
-			n = t.Right[n]
+		if n = s.right; left {
+			n = s.left
 		}
 	}
 	return int(^n)
 }
 
 // oobRows is how many rows a worker takes at a time.
-const oobRows = 1024
+const oobRows = 4096
 
 // outOfBag asks of each row the trees that did not draw it, in their order.
 func (g *grower) outOfBag(m *Model, grown []*grown) *OutOfBag {
@@ -52,6 +68,8 @@ func (g *grower) outOfBag(m *Model, grown []*grown) *OutOfBag {
 	for j := range missing {
 		missing[j] = uint8(g.cols[j].Bins)
 	}
+	steps := make([][]step, len(grown))
+	g.team.Each(len(grown), func(_, i int) { steps[i] = grown[i].steps() })
 	value := make([]float64, n) // NaN of no tree; of more than two classes, the likeliest
 	g.team.Each((n+oobRows-1)/oobRows, func(_, b int) {
 		begin, end := b*oobRows, min(n, (b+1)*oobRows)
@@ -68,7 +86,7 @@ func (g *grower) outOfBag(m *Model, grown []*grown) *OutOfBag {
 					continue
 				}
 				asked[r-begin]++
-				leaf := m.Trees[i].Leaf[t.find(g.wide[r*p:(r+1)*p], missing)]
+				leaf := m.Trees[i].Leaf[t.find(steps[i], g.wide[r*p:(r+1)*p], missing)]
 				if k == 1 {
 					sum[r-begin] += leaf
 					continue
