@@ -297,6 +297,8 @@ func (p *planPrinter) step(lead string, s *dags.Step, group []*plan.Node) {
 		p.list(fmt.Sprintf("%slearns from %s%s: ", lead, parts, copies(group)), cols, ", ")
 	case operators.Gather:
 		p.list(fmt.Sprintf("%sgathers %s%s: ", lead, parts, copies(group)), cols, ", ")
+	case operators.Probe:
+		p.list(fmt.Sprintf("%sruns the model on %s: ", lead, parts), cols, ", ")
 	case operators.Reduce:
 		p.list(fmt.Sprintf("%smeasures %s: ", lead, parts), slices.Concat(cols, names(o.Eval.Raw)), ", ")
 		if o.Eval.Champion != "" {

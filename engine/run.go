@@ -515,7 +515,7 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 		v := report.Evaluation{Step: e.Node.Label(), Model: e.Node.In[0].Label(), Rows: e.Rows, Result: e.Result}
 		for _, n := range r.pl.Evals {
 			if n.Node == e.Node {
-				v.Notes = modelNotes(n.Model)
+				v.Notes = n.Model.Full().Notes
 				if c := r.champion[n]; c != nil {
 					v.Champion, v.ChampionMissing = c.ref, c.missing
 					if c.none {
@@ -540,14 +540,6 @@ func (r *runner) scored(e *plan.Evaluation) []exec.Scored {
 	return s
 }
 
-// modelNotes are the notes of a model's fit; of a cross-fitted one, of its full fit.
-func modelNotes(n *plan.Node) operators.Notes {
-	for n.Folds != nil {
-		n = n.Folds.Alts[n.Folds.K]
-	}
-	return n.Notes
-}
-
 func metricsJSON(evals []report.Evaluation) []byte {
 	type slice struct {
 		Column  string              `json:"column"`
@@ -564,6 +556,12 @@ func metricsJSON(evals []report.Evaluation) []byte {
 		F1        *float64 `json:"f1"`
 		AUC       *float64 `json:"auc"`
 	}
+	type influence struct {
+		Feature string   `json:"feature"`
+		Drop    *float64 `json:"drop"`
+		Spread  *float64 `json:"spread"`
+		Shap    *float64 `json:"mean_abs_shap,omitempty"`
+	}
 	type model struct {
 		Model     string              `json:"model"`
 		Rows      int64               `json:"rows"`
@@ -571,6 +569,7 @@ func metricsJSON(evals []report.Evaluation) []byte {
 		Confusion [][]int64           `json:"confusion,omitempty"`
 		Classes   []class             `json:"classes,omitempty"` // of the rows and columns of confusion
 		Slices    []slice             `json:"slices,omitempty"`
+		Influence []influence         `json:"importance,omitempty"`
 	}
 	number := func(v float64) *float64 {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -599,6 +598,9 @@ func metricsJSON(evals []report.Evaluation) []byte {
 			}
 			for _, s := range m.Slices {
 				v.Slices = append(v.Slices, slice{s.Column, s.Value, s.Rows, numbers(s.Metrics)})
+			}
+			for _, f := range m.Influence {
+				v.Influence = append(v.Influence, influence{f.Feature, number(f.Drop), number(f.Spread), number(f.Shap)})
 			}
 			steps[e.Step] = append(steps[e.Step], v)
 		}
@@ -699,7 +701,7 @@ func headline(evals []report.Evaluation) map[string]float64 {
 	m := map[string]float64{}
 	for _, e := range evals {
 		for _, x := range e.Result.Models {
-			if x.Name == "" {
+			if x.Name == "" && x.Influence == nil { // that measures some of the rows
 				for _, v := range x.Metrics {
 					if !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0) {
 						m[v.Name] = v.Value

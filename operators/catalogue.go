@@ -28,6 +28,7 @@ type Input struct {
 // Example shows an operator, and is its first test. In and Out are tables in the notation of ParseRows.
 type Example struct {
 	Doc     string
+	Behind  string   // of a Probe: the model step that it stands behind and whose input In is, as it stands in a DAG file
 	Options string   // YAML, as it stands behind the operator's name
 	Task    Task     // where the operator needs one
 	In      []string // one an input

@@ -30,9 +30,10 @@ func (c Class) String() string { return [...]string{"row", "rows", "break"}[c] }
 // Site is where an operator stands in a DAG. In are the schemas of its inputs as the check saw them, whole: the engine may
 // materialise fewer columns. Seed is the step's own, the same for every copy that a fold scope makes of it.
 type Site struct {
-	In   []Schema
-	Task Task
-	Seed uint64
+	In    []Schema
+	Task  Task
+	Seed  uint64
+	Model *Model // of input 0, where that is a model step
 }
 
 // TaskKind is what is learnt.
@@ -221,7 +222,14 @@ type Reduce interface {
 	Finish(s Site, models []string, env Env, a Acc) (Result, error)
 }
 
-// Result is what a Reduce gives.
+// Probe is a role: a result that comes of running the model itself (permutation importance). model is the fitted program of the model
+// step that it stands behind, from its features to its scores; rows are those of Reads.Parts with Reads.Cols, in canonical order.
+type Probe interface {
+	Op
+	Measure(s Site, env Env, model program.Graph, rows Table) (Result, error)
+}
+
+// Result is what a Reduce or a Probe gives.
 type Result struct {
 	Models []ModelResult // one for each of models, in that order
 }
@@ -235,6 +243,14 @@ type ModelResult struct {
 	Curves    []Curve // "roc", "precision_recall", "calibration", "residuals"
 	Confusion [][]int64
 	Classes   []ClassResult // multiclass: of Confusion's rows and columns, the same for all models of a result
+	Influence []Influence   // of a Probe: the greatest drop first
+}
+
+// Influence is how much a model owes to a feature.
+type Influence struct {
+	Feature      string
+	Drop, Spread float64 // by how much the metric gets worse without it, and the standard deviation of that
+	Shap         float64 // the mean size of what it adds to the raw score; NaN where the model cannot say
 }
 
 // ClassResult is how a model does on one class of many.

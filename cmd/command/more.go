@@ -234,7 +234,7 @@ func operatorText(s operators.Spec) string {
 		if e.Doc != "" {
 			fmt.Fprintf(&b, "\n%s\n", e.Doc)
 		}
-		fmt.Fprintf(&b, "\n```yaml\n%s\n```\n", exampleText(s.Name, e.Options))
+		fmt.Fprintf(&b, "\n```yaml\n%s\n```\n", exampleSteps(s.Name, e))
 		for j, in := range e.In {
 			fmt.Fprintf(&b, "\n```\n%s:\n%s\n```\n", inputTitle(s, e, j), rowsText(in))
 		}
@@ -250,6 +250,14 @@ func exampleText(name, options string) string {
 		return name + ":\n  " + strings.ReplaceAll(opt, "\n", "\n  ")
 	}
 	return name + ": " + opt
+}
+
+// exampleSteps is an example's operator, below the model step that it stands behind where there is one.
+func exampleSteps(name string, e operators.Example) string {
+	if e.Behind == "" {
+		return exampleText(name, e.Options)
+	}
+	return "model: {" + e.Behind + "}\n" + exampleText("importance: {from: model, "+name, e.Options) + "}"
 }
 
 // inputTitle names an input of an example.

@@ -59,7 +59,7 @@ func (p *page) operator(s operators.Spec) {
 		if e.Doc != "" {
 			p.line(2, e.Doc+":")
 		}
-		fmt.Fprintf(p.w, "\n%s\n", indented(exampleText(s.Name, e.Options)))
+		fmt.Fprintf(p.w, "\n%s\n", indented(exampleSteps(s.Name, e)))
 		for j, in := range e.In {
 			fmt.Fprintf(p.w, "\n    %s\n%s\n", inputTitle(s, e, j), indented(rowsText(in)))
 		}

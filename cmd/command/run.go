@@ -235,6 +235,7 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 	}
 	_ = t.Flush() // as in outcome
 	classesTable(w, models)
+	influenceTable(w, models[0])
 	if e.ChampionMissing != "" {
 		fmt.Fprintf(w, "  champion %s: %s\n", e.Champion, e.ChampionMissing)
 	}
@@ -287,6 +288,34 @@ func classesTable(w io.Writer, models []operators.ModelResult) {
 			some += fmt.Sprintf(" and %d more", n-unknownShown)
 		}
 		fmt.Fprintf(w, "  in no train row: %s\n", some)
+	}
+}
+
+// influenceShown is how many features a run names.
+const influenceShown = 10
+
+// influenceTable prints what the model owes to its features, those of most influence.
+func influenceTable(w io.Writer, m operators.ModelResult) {
+	if len(m.Influence) == 0 {
+		return
+	}
+	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	explained := !math.IsNaN(m.Influence[0].Shap)
+	fmt.Fprint(t, "\n  feature\tworse by\t+-")
+	if explained {
+		fmt.Fprint(t, "\tmean |shap|")
+	}
+	fmt.Fprintln(t)
+	for _, f := range m.Influence[:min(len(m.Influence), influenceShown)] {
+		fmt.Fprintf(t, "  %s\t%s\t%s", report.Visible(f.Feature), metric(f.Drop), report.Deviation(f.Spread))
+		if explained {
+			fmt.Fprintf(t, "\t%s", metric(f.Shap))
+		}
+		fmt.Fprintln(t)
+	}
+	_ = t.Flush() // as in outcome
+	if n := len(m.Influence) - influenceShown; n > 0 {
+		fmt.Fprintf(w, "  and %s more: metrics.json has them\n", count(int64(n)))
 	}
 }
 

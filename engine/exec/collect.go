@@ -302,8 +302,15 @@ func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Eval
 	st := x.opt.Progress.Stage("evaluate", labels(nodes), x.total(from))
 	defer func() { st.Done(err) }()
 	var wants []want
-	var all []*evaluating
+	var all []result
 	for _, ev := range evals {
+		if op, ok := ev.Node.Op.(operators.Probe); ok {
+			p := &probing{Evaluation: ev, op: op, x: x, parts: make([][]batch.Batch, x.opt.Workers)}
+			r := ev.Node.Out.Reads
+			all = append(all, p)
+			wants = append(wants, want{ev.Node.In[0], r.Cols, &sink{parts: r.Parts, take: p.add}})
+			continue
+		}
 		e := &evaluating{Evaluation: ev, models: models(ev), raw: ev.RawColumns(), overlap: map[string]int64{}, accs: make([]operators.Acc, x.opt.Workers)}
 		for _, m := range e.models {
 			e.names = append(e.names, m.Name)
@@ -331,17 +338,65 @@ func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Eval
 	if err := x.scan(ctx, from, wants, st, nil); err != nil {
 		return nil, err
 	}
-	for _, e := range all {
+	for i, e := range all {
+		n := evals[i].Node
 		err := Guard(func() error {
-			got, err := e.finish(x.env(ctx, e.Node, st))
+			got, err := e.finish(x.env(ctx, n, st))
 			out = append(out, got)
 			return err
 		})
 		if err != nil {
-			return nil, inStep(e.Node, err)
+			return nil, inStep(n, err)
 		}
 	}
 	return out, nil
+}
+
+// result is an evaluation of which the rows have been read.
+type result interface {
+	finish(env operators.Env) (Evaluation, error)
+}
+
+// probing is an evaluation that runs the model itself: its rows are gathered.
+type probing struct {
+	*plan.Evaluation
+	op    operators.Probe
+	x     *Exec
+	parts [][]batch.Batch // a list a worker
+	held  atomic.Int64
+}
+
+func (p *probing) add(w int, c *batch.Ctx, b batch.Batch) error {
+	if b = selected(c, b, p.Node.Out.Reads.Parts, nil); b.N == 0 {
+		return nil
+	}
+	b.Part, b.Key = nil, nil // it is given columns
+	b = b.Clone()
+	p.parts[w] = append(p.parts[w], b)
+	// twice: the rows as they come, and then in one piece
+	return inStep(p.Node, p.x.grant(p.held.Add(2*b.Bytes())))
+}
+
+func (p *probing) finish(env operators.Env) (Evaluation, error) {
+	n := p.Node
+	rows, err := p.x.gathered(p.parts, n)
+	p.parts = nil
+	if err != nil {
+		return Evaluation{}, err
+	}
+	if rows.N == 0 {
+		return Evaluation{}, noRows(n)
+	}
+	res, err := p.op.Measure(n.Site, env, *p.Model.Full().Prog, rows)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	return Evaluation{Node: n, Result: res, Rows: res.Models[0].Rows}, nil
+}
+
+// noRows is the error of an evaluation without rows.
+func noRows(n *plan.Node) error {
+	return &operators.ErrData{Err: fmt.Errorf("there are no %s rows to evaluate", partsText(n.Out.Reads.Parts))}
 }
 
 // port is where a column of the serving place stands.
@@ -413,7 +468,7 @@ func (e *evaluating) finish(env operators.Env) (Evaluation, error) {
 		}
 	}
 	if e.rows == 0 {
-		return Evaluation{}, &operators.ErrData{Err: fmt.Errorf("there are no %s rows to evaluate", partsText(e.Node.Out.Reads.Parts))}
+		return Evaluation{}, noRows(e.Node)
 	}
 	res, err := e.Node.Op.(operators.Reduce).Finish(e.Node.Site, e.names, env, e.accs[0])
 	return Evaluation{e.Node, res, e.overlap, e.rows}, err

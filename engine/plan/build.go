@@ -241,6 +241,9 @@ func (m *maker) Step(id string, op operators.Op, in ...operators.Node) operators
 		n := i.(*Node)
 		ins, site.In = append(ins, n), append(site.In, n.Sch)
 	}
+	if len(ins) > 0 {
+		site.Model = ins[0].Modelled().Out.Model
+	}
 	if b, ok := op.(operators.Macro); ok {
 		_, l := op.Check(site)
 		m.found(l)

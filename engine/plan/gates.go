@@ -25,10 +25,7 @@ func (m *maker) gates() {
 		if n.Out.Eval == nil || n.Op == nil {
 			continue
 		}
-		e := &Evaluation{Node: n, Model: n.In[0]}
-		for e.Model.Pick != 0 {
-			e.Model = e.Model.In[0]
-		}
+		e := &Evaluation{Node: n, Model: n.In[0].Modelled()}
 		if e.Model.Out.Model == nil {
 			if !m.bad[n] && !m.dirty(e.Model) && n.Step != nil {
 				r := n.Step.From[0]
@@ -304,8 +301,8 @@ func (n *Node) narrow(w map[string]bool) {
 
 // ask says what an evaluation wants of the model's rows and of the serving place.
 func (e *Evaluation) ask(ask func(*Node, ...string)) {
-	if e.Serving == nil {
-		return
+	if _, runs := e.Node.Op.(operators.Probe); runs || e.Serving == nil {
+		return // it reads what the model step reads
 	}
 	for _, c := range e.RawColumns() {
 		ask(e.Model, RawPrefix+c)

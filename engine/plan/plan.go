@@ -103,7 +103,29 @@ func (n *Node) Ends() bool {
 }
 
 // Reduces says whether it gives a result and no rows.
-func (n *Node) Reduces() bool { _, ok := n.Op.(operators.Reduce); return ok }
+func (n *Node) Reduces() bool {
+	switch n.Op.(type) {
+	case operators.Reduce, operators.Probe:
+		return true
+	}
+	return false
+}
+
+// Modelled is the node itself without a selection of parts: what a step that measures a model stands behind.
+func (n *Node) Modelled() *Node {
+	for n.Pick != 0 {
+		n = n.In[0]
+	}
+	return n
+}
+
+// Full is the node that serves: of a fold scope its full fit.
+func (n *Node) Full() *Node {
+	for n.Folds != nil {
+		n = n.Folds.Alts[n.Folds.K]
+	}
+	return n
+}
 
 // Base says whether rows begin at the node: a source, or a table that the engine makes.
 func (n *Node) Base() bool { return n.Source != nil || n.Relational() || len(n.In) == 0 }

@@ -78,6 +78,7 @@ type evaluation struct {
 	ClassesRest       string
 	Mistakes          []mistake
 	Slices            []sliceTable
+	Influence         *influenceTable
 	Importance        []share
 	ImportanceRest    string
 	Learning          *chart
@@ -155,8 +156,9 @@ func look(p Page) view {
 	charts := 0
 	told := map[string]bool{} // a model that two steps evaluate tells of itself once
 	for _, e := range p.Evals {
-		v.Evals = append(v.Evals, evaluated(e, told[e.Model], &charts))
-		told[e.Model] = true
+		probe := probed(e)
+		v.Evals = append(v.Evals, evaluated(e, told[e.Model] || probe, &charts))
+		told[e.Model] = told[e.Model] || !probe
 	}
 	for _, s := range p.Steps {
 		t := step{ID: Visible(s.ID), Operator: Visible(s.Operator)}
@@ -233,6 +235,7 @@ func evaluated(e Evaluation, brief bool, charts *int) evaluation {
 	v.Classes, v.ClassesRest = classes(fresh, champion)
 	v.Mistakes = mistakes(fresh)
 	v.Slices = sliceTables(fresh, champion)
+	v.Influence = influences(fresh)
 	if !brief {
 		v.Importance, v.ImportanceRest = importance(e.Notes.Importance)
 		v.Learning = learning(e.Notes.Curves)

@@ -65,13 +65,19 @@ func binaryPage() Page {
 	for i, f := range []string{"hour", "origin", "weekday", "destination", "distance", "carrier", "month"} {
 		e.Notes.Importance = append(e.Notes.Importance, operators.Importance{Feature: f, Gain: []float64{.41, .22, .13, .11, .08, .03, .02}[i]})
 	}
+	why := operators.ModelResult{Rows: 100000, Metrics: []operators.Metric{{Name: "auc", Value: 0.7310}}}
+	for i := range 22 {
+		f := operators.Influence{Feature: fmt.Sprintf("feature_%02d", i), Drop: 0.11/float64(1+i*i) - 0.0004, Spread: 0.0007, Shap: 0.4 / float64(1+i)}
+		why.Influence = append(why.Influence, f)
+	}
 	e.Notes.Curves = []operators.Curve{curve("valid log_loss", 87, func(t float64) (float64, float64) { return 1 + 86*t, 0.45 + 0.12*math.Pow(1-t, 5) + 0.003*t*t })}
 	return Page{Pipeline: "flight_delay", Doc: "Will a flight arrive more than 15 minutes late?", Run: "20261123-043000-7f3a", Engine: "0.1.0",
 		Started: time.Date(2026, 11, 23, 4, 30, 0, 0, time.UTC), Params: map[string]string{"path": "flights.parquet", "trees": "100", "area": ""},
 		Steps: []Step{{ID: "labelled[0]", Operator: "clean.filter"}, {ID: "labelled[1]", Operator: "feature.derive"},
 			{ID: "split", Operator: "sample.split", Facts: []operators.Fact{{Name: "valid from", Text: "2001-02-04T06:10:00"}, {Name: "test from", Text: "2001-02-18T11:45:00"}}},
 			{ID: "model", Operator: "train.gbdt", Facts: []operators.Fact{{Name: "trees", Text: "87 of 100"}}}},
-		Evals: []Evaluation{e}, Passed: true, Model: "flight_delay", Version: 12, Alias: "champion",
+		Evals:  []Evaluation{{Step: "why", Model: "model", Rows: 100000, Notes: e.Notes, Result: operators.Result{Models: []operators.ModelResult{why}}}, e},
+		Passed: true, Model: "flight_delay", Version: 12, Alias: "champion",
 		Hash: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 		Gates: []Gate{{Line: "auc >= 0.65", Passed: true, Reason: "auc = 0.7312"},
 			{Line: "auc >= champion.auc - 0.002", Passed: true, Reason: "auc = 0.7312, champion.auc = 0.7189"}}}
@@ -107,12 +113,13 @@ func hostilePage() Page {
 			{Column: hostile, Value: "", Rows: 3}},
 		Curves: []operators.Curve{{Name: "roc"}, {Name: "precision_recall", X: []float64{nan}, Y: []float64{inf}}, {Name: "calibration", X: []float64{0.5}, Y: []float64{0.5}},
 			{Name: "predicted_vs_actual", X: []float64{7}, Y: []float64{7}}, {Name: "residuals", X: []float64{0}, Y: []float64{1}}}}
+	probe := operators.ModelResult{Influence: []operators.Influence{{Feature: hostile, Drop: inf, Spread: nan, Shap: inf}, {Drop: nan, Shap: nan}, {Feature: "", Drop: -inf}}}
 	old := m
 	old.Name = "champion"
 	e := Evaluation{Step: hostile, Model: hostile, Champion: hostile, ChampionMissing: hostile, Overlap: 1, Result: operators.Result{Models: []operators.ModelResult{m, old}},
 		Notes: operators.Notes{Importance: []operators.Importance{{Feature: hostile, Gain: nan}}, Curves: []operators.Curve{{Name: hostile, Y: []float64{1, nan, 1}}}}}
 	return Page{Pipeline: hostile, Doc: hostile, Run: hostile, Engine: hostile, Model: hostile, Version: 1, Alias: hostile, Hash: hostile, Params: map[string]string{hostile: hostile},
-		Steps: []Step{{ID: hostile, Operator: hostile, Facts: []operators.Fact{{Name: hostile, Text: hostile}}}}, Evals: []Evaluation{e},
+		Steps: []Step{{ID: hostile, Operator: hostile, Facts: []operators.Fact{{Name: hostile, Text: hostile}}}}, Evals: []Evaluation{e, {Result: operators.Result{Models: []operators.ModelResult{probe}}}},
 		Gates: []Gate{{Line: hostile, Reason: hostile}}}
 }
 

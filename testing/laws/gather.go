@@ -2,6 +2,7 @@ package laws
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/headrace/headrace/dags"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/program"
 	"github.com/headrace/headrace/testing/toys/mem"
 )
 
@@ -209,6 +211,10 @@ func bits(r operators.Result) string {
 			fmt.Fprintf(&b, " %q %d %v", c.Name, c.Rows, c.Unknown)
 			numbers([]operators.Metric{{Name: "precision", Value: c.Precision}, {Name: "recall", Value: c.Recall}, {Name: "f1", Value: c.F1}, {Name: "auc", Value: c.AUC}})
 		}
+		for _, f := range m.Influence {
+			fmt.Fprintf(&b, " %q", f.Feature)
+			numbers([]operators.Metric{{Name: "drop", Value: f.Drop}, {Name: "spread", Value: f.Spread}, {Name: "shap", Value: f.Shap}})
+		}
 		for _, s := range m.Slices {
 			fmt.Fprintf(&b, " %s %q %d", s.Column, s.Value, s.Rows)
 			numbers(s.Metrics)
@@ -232,5 +238,115 @@ func metrics(m operators.ModelResult) mem.Table {
 	}
 	t := mem.Table{Schema: operators.Of(operators.Field{Name: "metric", Type: batch.T(batch.String)}, operators.Field{Name: "value", Type: batch.T(batch.Float64)})}
 	t.N, t.Cols = len(names), []batch.Column{batch.OfStrings(names), batch.OfFloat64s(values)}
+	return t
+}
+
+// behind puts an example's model step before a probe: what the model takes is what the example shows.
+func (s *suite) behind(in *instance, text string) bool {
+	name, options, _ := strings.Cut(text, ":")
+	spec, ok := operators.Lookup(strings.TrimSpace(name))
+	if !ok {
+		s.breaks(Example, "it stands behind %q, which is no model step", text)
+		return false
+	}
+	op, l := decode(spec, options)
+	if len(l) == 0 {
+		var out operators.Output
+		if out, l = op.Check(in.site); len(l) == 0 {
+			in.behind, in.site.Model, in.site.In = op, out.Model, []operators.Schema{out.Below(in.site.In[0])}
+			return true
+		}
+	}
+	s.breaks(Example, "%s: %s", name, l[0].Error())
+	return false
+}
+
+// model is the program of the model step, fitted to the instance's rows.
+func (in *instance) model() (program.Graph, error) {
+	m := *in
+	m.op, m.site.In, m.site.Model = in.behind, []operators.Schema{in.in[0].Schema}, nil
+	m.out, _ = m.op.Check(m.site)
+	if rows, err := m.read(m.out.Reads.Parts, m.out.Reads.Cols); err != nil || rows.N == 0 {
+		return program.Graph{}, &operators.ErrData{Err: errors.New("there are no rows to learn from")}
+	}
+	return m.graph()
+}
+
+// probe tries a result that comes of running a model, and gives it as a table.
+func (s *suite) probe(in *instance, op operators.Probe) (out mem.Table, ok bool) {
+	g, err := in.model()
+	if err != nil {
+		return out, s.blamed(in, err)
+	}
+	measure := func(env operators.Env, coded, garbage bool) (operators.Result, bool) {
+		b, err := in.read(in.out.Reads.Parts, in.out.Reads.Cols)
+		if err != nil {
+			s.breaks(Reads, "%v", err)
+			return operators.Result{}, false
+		}
+		if b.N == 0 {
+			return operators.Result{}, false // the engine refuses it
+		}
+		b = mem.PlaceBatch(nil, b, coded, garbage)
+		before := sum(b.Cols)
+		res, err := op.Measure(in.site, env, g, operators.Table{N: b.N, Cols: b.Cols})
+		if err != nil {
+			return res, s.blamed(in, err)
+		}
+		if sum(b.Cols) != before {
+			s.breaks(Inputs, "the measurement changes its rows")
+			return res, false
+		}
+		return res, true
+	}
+	res, ok := measure(operators.TestEnv(), false, false)
+	if !ok {
+		return out, false
+	}
+	if len(res.Models) != 1 || res.Models[0].Name != "" {
+		s.breaks(Promise, "there are %d results, want one of the new model", len(res.Models))
+		return out, false
+	}
+	for _, m := range in.out.Eval.Metrics {
+		if !slices.ContainsFunc(res.Models[0].Metrics, func(x operators.Metric) bool { return x.Name == m }) {
+			s.breaks(Promise, "there is no metric %q", m)
+			return out, false
+		}
+	}
+	for _, way := range []struct {
+		law            Law
+		how            string
+		parallel       func(int, func(int))
+		coded, garbage bool
+	}{
+		{Gather, "with tasks run backwards", backwards, false, false},
+		{Gather, "with tasks run at once", tangled, false, false},
+		{Nulls, "with other bytes under the nulls", operators.TestEnv().Parallel, false, true},
+		{Layout, "with text coded by a dictionary", operators.TestEnv().Parallel, true, false},
+	} {
+		env := operators.TestEnv()
+		env.Parallel = way.parallel
+		again, ok := measure(env, way.coded, way.garbage)
+		if !ok {
+			return out, false
+		}
+		if bits(again) != bits(res) {
+			s.breaks(way.law, "%s the result is another", way.how)
+			return out, false
+		}
+	}
+	return influences(res.Models[0].Influence), true
+}
+
+// influences is what a model owes to its features as the table that an example shows.
+func influences(all []operators.Influence) mem.Table {
+	t := mem.Table{Schema: operators.Of(operators.Field{Name: "feature", Type: batch.T(batch.String)}, operators.Field{Name: "drop", Type: batch.T(batch.Float64)},
+		operators.Field{Name: "spread", Type: batch.T(batch.Float64)}, operators.Field{Name: "shap", Type: batch.T(batch.Float64)})}
+	var names []string
+	var drop, spread, shap []float64
+	for _, x := range all {
+		names, drop, spread, shap = append(names, x.Feature), append(drop, x.Drop), append(spread, x.Spread), append(shap, x.Shap)
+	}
+	t.N, t.Cols = len(all), []batch.Column{batch.OfStrings(names), batch.OfFloat64s(drop), batch.OfFloat64s(spread), batch.OfFloat64s(shap)}
 	return t
 }

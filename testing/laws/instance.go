@@ -26,8 +26,9 @@ type instance struct {
 	site   operators.Site
 	out    operators.Output
 	in     []mem.Table
-	shown  bool // the rows are the example's own
-	before int  // violations when it began
+	behind operators.Op // of a Probe: the model step
+	shown  bool         // the rows are the example's own
+	before int          // violations when it began
 }
 
 // seed is what tests give a site where no DAG names the step; examples show what it draws.
@@ -51,6 +52,9 @@ func (s *suite) example(ex operators.Example) {
 	}
 	if len(in.in) == 0 {
 		s.breaks(Example, "it has no input")
+		return
+	}
+	if _, ok := op.(operators.Probe); ok && !s.behind(in, ex.Behind) {
 		return
 	}
 	in.out, l = op.Check(in.site)
@@ -158,6 +162,8 @@ func (s *suite) role(in *instance) (out mem.Table, ok bool) {
 		return s.applied(in, fitted.Program)
 	case operators.Reduce:
 		return s.reduce(in, op)
+	case operators.Probe:
+		return s.probe(in, op)
 	case operators.Rel:
 		return s.relational(in)
 	case operators.Macro:
@@ -702,6 +708,9 @@ func Digest(spec operators.Spec) string {
 			for _, text := range ex.In {
 				t := mem.Parse(text)
 				in.in, in.site.In = append(in.in, t), append(in.site.In, t.Schema)
+			}
+			if _, ok := op.(operators.Probe); ok {
+				s.behind(in, ex.Behind)
 			}
 			in.out, _ = op.Check(in.site)
 			s.role(in)

@@ -1,0 +1,337 @@
+package evaluate
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/operators/model"
+	"github.com/headrace/headrace/operators/program"
+)
+
+// Importance is evaluate.importance.
+type Importance struct {
+	Part    string `param:"part" doc:"the rows that are measured" enum:"train|valid|test" default:"test"`
+	Metric  string `param:"metric" doc:"what is measured; if not given, auc of a binary task, log_loss of many classes, rmse of a regression" enum:"auc|auc_weighted|average_precision|log_loss|brier|accuracy|balanced_accuracy|precision|recall|f1|macro_f1|rmse|mae|r2"`
+	Repeats int    `param:"repeats" doc:"how often the values of each feature are shuffled" default:"5" min:"1" max:"1000"`
+	Rows    int    `param:"rows" doc:"rows that are measured at most, drawn at random; 0 is all" default:"100000" min:"0"`
+	Seed    int64  `param:"seed" doc:"another number draws and shuffles otherwise" default:"0"`
+}
+
+func init() {
+	operators.Register(operators.Spec{
+		Name: "evaluate.importance", Version: 1, New: func() operators.Op { return &Importance{} },
+		Doc: "Measures what a model owes to each of its features: by how much the metric gets worse where the values of the feature are shuffled among the " +
+			"rows, the mean of repeats and their standard deviation (permutation importance). It runs the model step itself, of any learner; " +
+			"features are the columns that the step reads, a wide one as a whole. A feature that tells what another tells too has little " +
+			"importance here, and so has the other. Of a model of trees it gives besides the mean size of what the feature adds to the raw " +
+			"score (SHAP), over up to 5,000 of the rows, summed over the classes where there are many.",
+		Example: []operators.Example{{
+			Doc:     "the price hangs on the rooms, and the trees have not looked at the street",
+			Behind:  "train.gbdt: {trees: 1, leaves: 2, learning_rate: 1, min_rows: 1, l2: 0}",
+			Options: "{repeats: 3}",
+			Task:    operators.Task{Kind: operators.Regression, Label: "price"},
+			In: []string{`
+				_part | rooms int64 | street float64 | price float64
+				train | 1           | 7              | 10
+				train | 1           | 8              | 10
+				train | 5           | 7              | 30
+				train | 5           | 8              | 30
+				test  | 2           | 8              | 12
+				test  | 5           | 7              | 30
+				test  | 1           | 8              | 8
+				test  | 6           | 7              | 30`},
+			Out: `
+				feature string | drop float64       | spread float64     | shap float64
+				rooms          | 14.732566319209171 | 2.8192492125381188 | 10
+				street         | 0                  | 0                  | 0`,
+		}},
+	})
+}
+
+// evaluations are what measures a model of a kind of task, and the metric that tells most.
+var evaluations = map[operators.TaskKind]struct {
+	op      operators.Reduce
+	metrics []string
+	first   string
+}{
+	operators.Binary:     {&Binary{}, binaryMetrics, "auc"},
+	operators.Multiclass: {&Multiclass{}, multiclassMetrics, "log_loss"},
+	operators.Regression: {&Regression{}, regressionMetrics, "rmse"},
+}
+
+// falls are the metrics that get better as they get less.
+var falls = []string{"log_loss", "brier", "rmse", "mae"}
+
+// metric is the metric that is measured.
+func (e *Importance) metric(kind operators.TaskKind) string {
+	return cmp.Or(e.Metric, evaluations[kind].first)
+}
+
+// features are those of the model that are columns here.
+func (e *Importance) features(s operators.Site) []string {
+	var out []string
+	for _, f := range s.Model.Features {
+		if s.In[0].Has(f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Check says what is read.
+func (e *Importance) Check(s operators.Site) (operators.Output, diag.List) {
+	t := s.Task
+	kinds := []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression}
+	out := operators.Output{Eval: &operators.Eval{}}
+	found := model.CheckTask("evaluate.importance", t, kinds)
+	if found == nil {
+		found = append(model.TargetOf(s).Check(s.In[0]), model.CheckWeight(s)...)
+	}
+	for i, part := range batch.PartNames {
+		if part == e.Part {
+			out.Reads.Parts = 1 << i
+		}
+	}
+	if known := evaluations[t.Kind].metrics; known != nil {
+		out.Eval.Metrics = []string{e.metric(t.Kind)}
+		if !slices.Contains(known, e.metric(t.Kind)) {
+			found.Add(diag.New(diag.OptionConflict, diag.Option("metric"), "%s is no metric of a %s task", e.Metric, t.Kind).
+				WithHelp("there are %s", strings.Join(slices.DeleteFunc(slices.Clone(known), func(m string) bool { return m == "positives" || m == "unknown" }), ", ")))
+		}
+	}
+	if s.Model == nil {
+		found.Add(diag.New(diag.NotAModel, diag.At{}, "evaluate.importance runs a model step, and its input is none").WithHelp("from: names a model step"))
+		return out, found
+	}
+	out.Reads.Cols = append(e.features(s), t.Label)
+	if t.Weight != "" {
+		out.Reads.Cols = append(out.Reads.Cols, t.Weight)
+	}
+	return out, found
+}
+
+// Narrow gives itself: it makes no columns.
+func (e *Importance) Narrow(operators.Site, []string) operators.Op { return e }
+
+// shapRows are the rows of which contributions are computed at most: a hundred times the work of a score each.
+const shapRows = 5000
+
+// Chunks of rows: of scores as many as stay in the caches, of contributions few enough to share out.
+const (
+	importanceChunk = 4096
+	shapChunk       = 256
+)
+
+// probing is a measurement under way.
+type probing struct {
+	site     operators.Site
+	env      operators.Env
+	metric   string
+	features []string
+	rows     operators.Table // the features, the label, the weight
+	scores   program.Graph
+	shap     *program.Graph // nil where the model cannot be explained
+}
+
+// Measure shuffles each feature as often as is asked for.
+func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Graph, rows operators.Table) (operators.Result, error) {
+	p := &probing{site: s, env: env, metric: e.metric(s.Task.Kind), features: e.features(s), rows: rows, scores: g.Narrow(s.Model.Scores)}
+	seed := hash.Combine(s.Seed, uint64(e.Seed))
+	if n := rows.N; e.Rows > 0 && n > e.Rows {
+		if err := p.env.Grant(8 * int64(e.Rows) * int64(len(rows.Cols))); err != nil {
+			return operators.Result{}, fmt.Errorf("evaluate.importance: %w", err)
+		}
+		drawn := shuffled(n, seed, 0)[:e.Rows]
+		slices.Sort(drawn)
+		p.rows = operators.Table{N: e.Rows, Cols: make([]batch.Column, len(rows.Cols))}
+		for j := range rows.Cols {
+			p.rows.Cols[j] = rows.Cols[j].Take(nil, drawn)
+		}
+	}
+	if x, err := program.Explain(g, s.Model.Scores[0], model.Shap); err == nil {
+		x = x.Narrow([]string{model.Shap})
+		p.shap = &x
+	}
+	k := len(p.features)
+	scores := 1 + k*e.Repeats
+	chunks := 0
+	explained := min(p.rows.N, shapRows)
+	if p.shap != nil {
+		chunks = (explained + shapChunk - 1) / shapChunk
+	}
+	metrics, sizes, failed := make([]float64, scores), make([][]float64, chunks), make([]error, scores+chunks)
+	env.Parallel(scores+chunks, func(i int) {
+		if failed[i] = env.Context.Err(); failed[i] != nil {
+			return
+		}
+		switch {
+		case i == 0:
+			metrics[i], failed[i] = p.measure(-1, nil)
+		case i < scores:
+			j, repeat := (i-1)%k, uint32((i-1)/k)
+			if name := p.features[j]; slices.ContainsFunc(p.scores.In, func(q program.Port) bool { return q.Name == name }) {
+				metrics[i], failed[i] = p.measure(j, shuffled(p.rows.N, hash.Combine(seed, hash.Seed(name)), repeat+1))
+			} else {
+				metrics[i] = math.NaN() // the model does not look at it
+			}
+		default:
+			lo := (i - scores) * shapChunk
+			sizes[i-scores], failed[i] = p.contributions(lo, min(explained, lo+shapChunk))
+		}
+	})
+	for _, err := range failed {
+		if err != nil {
+			return operators.Result{}, err
+		}
+	}
+	base := metrics[0]
+	if base != base {
+		return operators.Result{}, model.DataError("%s is not defined on the %d rows that are measured", p.metric, p.rows.N)
+	}
+	res := operators.ModelResult{Rows: int64(p.rows.N), Metrics: []operators.Metric{{Name: p.metric, Value: base}}}
+	for j, name := range p.features {
+		f := operators.Influence{Feature: name, Shap: math.NaN()}
+		f.Drop, f.Spread = drops(base, metrics[1:], j, k, slices.Contains(falls, p.metric))
+		if p.shap != nil {
+			sum := 0.0
+			for _, c := range sizes {
+				sum += c[j]
+			}
+			f.Shap = ratio(sum, float64(explained), math.NaN())
+		}
+		res.Influence = append(res.Influence, f)
+	}
+	slices.SortStableFunc(res.Influence, func(a, b operators.Influence) int {
+		return cmp.Or(cmp.Compare(b.Drop, a.Drop), cmp.Compare(b.Shap, a.Shap), strings.Compare(a.Feature, b.Feature))
+	})
+	return operators.Result{Models: []operators.ModelResult{res}}, nil
+}
+
+// drops is by how much a metric gets worse, the mean of the repeats and their standard deviation. A NaN is a feature that is not read.
+func drops(base float64, metrics []float64, j, k int, falls bool) (mean, spread float64) {
+	n := float64(len(metrics) / k)
+	worse := func(i int) float64 {
+		d := base - metrics[i]
+		switch {
+		case d != d:
+			return 0
+		case falls:
+			return -d
+		}
+		return d
+	}
+	for i := j; i < len(metrics); i += k {
+		mean += worse(i)
+	}
+	mean /= n
+	for i := j; i < len(metrics); i += k {
+		d := worse(i) - mean
+		spread += float64(d * d)
+	}
+	return mean, math.Sqrt(spread / n)
+}
+
+// shuffled is a permutation of n rows, by Fisher and Yates.
+func shuffled(n int, seed uint64, draw uint32) []int32 {
+	at := make([]int32, n)
+	for i := range at {
+		at[i] = int32(i)
+	}
+	for i := n - 1; i > 0; i-- {
+		j := hash.Below(hash.Draw(seed, uint64(i), draw), uint64(i+1))
+		at[i], at[j] = at[j], at[i]
+	}
+	return at
+}
+
+// measure scores the rows, feature j taken from other rows, and gives the metric; j is -1 for the rows as they are.
+func (p *probing) measure(j int, from []int32) (float64, error) {
+	op, models := evaluations[p.site.Task.Kind].op, []string{""}
+	a := op.Start(p.site, models)
+	k := len(p.features)
+	c := &batch.Ctx{}
+	for lo := 0; lo < p.rows.N; lo += importanceChunk {
+		hi := min(p.rows.N, lo+importanceChunk)
+		scores, err := p.scores.Batch(c, hi-lo, p.ports(c, &p.scores, lo, hi, j, from))
+		if err != nil {
+			return 0, err
+		}
+		b := batch.Batch{N: hi - lo}
+		for i := range p.rows.Cols[k:] {
+			b.Cols = append(b.Cols, p.rows.Cols[k+i].Slice(c, lo, hi))
+		}
+		b.Cols = append(b.Cols, scores...)
+		if err := a.Add(c, b); err != nil {
+			return 0, err
+		}
+		c.Reset()
+	}
+	env := p.env
+	env.Parallel = operators.TestEnv().Parallel // this is one of many at work
+	res, err := op.Finish(p.site, models, env, a)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range res.Models[0].Metrics {
+		if m.Name == p.metric {
+			return m.Value, nil
+		}
+	}
+	return 0, fmt.Errorf("evaluate.importance: no metric %q", p.metric)
+}
+
+// ports are the columns of a graph's inputs in some rows; of feature j those of other rows.
+func (p *probing) ports(c *batch.Ctx, g *program.Graph, lo, hi, j int, from []int32) []batch.Column {
+	in := make([]batch.Column, len(g.In))
+	for i, q := range g.In {
+		f := slices.Index(p.features, q.Name)
+		if f == j {
+			in[i] = p.rows.Cols[f].Take(c, from[lo:hi])
+		} else {
+			in[i] = p.rows.Cols[f].Slice(c, lo, hi)
+		}
+	}
+	return in
+}
+
+// contributions are, of each feature, the sum over some rows of the size of what it adds to the scores; a wide column's numbers add
+// together.
+func (p *probing) contributions(lo, hi int) ([]float64, error) {
+	c := &batch.Ctx{}
+	out, err := p.shap.Batch(c, hi-lo, p.ports(c, p.shap, lo, hi, -1, nil))
+	if err != nil {
+		return nil, err
+	}
+	of := map[string]int{} // the feature of each number that the trees see
+	for j, name := range p.features {
+		of[name] = j
+		for _, m := range p.rows.Cols[j].Members {
+			of[m] = j
+		}
+	}
+	sizes := make([]float64, len(p.features))
+	adds := make([]float64, len(p.features))
+	ensembles := p.shap.Nodes[len(p.shap.Nodes)-1].Kind.(*program.Shap).Of
+	for i := range hi - lo {
+		member := 0
+		for _, e := range ensembles {
+			clear(adds)
+			for _, name := range e.Trees.Names {
+				adds[of[name]] += out[0].Member(member)[i]
+				member++
+			}
+			member++ // the base
+			for j, v := range adds {
+				sizes[j] += math.Abs(v)
+			}
+		}
+	}
+	return sizes, nil
+}
