@@ -41,7 +41,7 @@ race: ## run all tests under the race detector, which needs gcc (PACKAGES=)
 noasm: ## run the tests of what has assembly without it
 	$(GO) run ./scripts/gotest -tags headrace_noasm ./kernels/... ./operators/...
 
-bench: build ## measure Headrace, DuckDB, Polars and XGBoost in turns (BENCH_ROWS=, BENCH_ONLY=; needs make data peers)
+bench: build ## measure Headrace and its peers in turns (BENCH_ROWS=, BENCH_ONLY=; needs make data peers)
 	$(GO) run ./testing/bench/cmd $(BENCH_ARGS)
 
 bench-check: build ## the same, but fail where Headrace has lost ground since the reference was made

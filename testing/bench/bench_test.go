@@ -1,13 +1,16 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/headrace/headrace/connectors/parquet"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/testing/bench/account"
 	"github.com/headrace/headrace/testing/bench/stats"
 )
 
@@ -129,18 +133,47 @@ func TestSlower(t *testing.T) {
 	}
 }
 
+// What a row is about may not become slower either.
+func TestSlowerOfTheCore(t *testing.T) {
+	with := func(core float64) Report {
+		r := ratio(0.5, 0.5, 0.5)
+		x := r["peer"]
+		if core > 0 {
+			x.Core = &stats.Interval{Mid: core, Low: core, High: core}
+		}
+		r["peer"] = x
+		return Report{Results: []Result{{Name: "a", Core: "train only", Ratios: r}}}
+	}
+	ref := with(0.4)
+	for core, want := range map[float64]int{0.4: 0, 0.47: 1, 0: 1} {
+		now := with(core)
+		if slower, _ := now.Slower(&ref, func(string) bool { return true }); len(slower) != want {
+			t.Errorf("%v, was 0.4: %v", core, slower)
+		}
+	}
+}
+
 func TestReportFitsTheScreen(t *testing.T) {
-	big := Sample{Wall: 1234.5, CPU: 2345.6, Peak: 64000}
+	big := Sample{Wall: 1234.5, CPU: 2345.6, Peak: 64000, Core: 1233.4}
 	r := Report{Machine: "some-processor-of-a-long-name-16", Rows: 3e7, Codec: "snappy", Rounds: 7, Interval: IntervalDoc(7)}
-	wide := Ratio{stats.Interval{Mid: 10.25, Low: 10.11, High: 10.5}, stats.Interval{Mid: 1, Low: 1, High: 1}, stats.Interval{Mid: 0.01, Low: 0.01, High: 0.02}}
+	wide := Ratio{
+		Wall: stats.Interval{Mid: 10.25, Low: 10.11, High: 10.5}, CPU: stats.Interval{Mid: 1, Low: 1, High: 1},
+		Peak: stats.Interval{Mid: 0.01, Low: 0.01, High: 0.02},
+	}
 	r.Results = []Result{{
 		Name: "10 features", Medians: map[string]Sample{"headrace": big, "duckdb": big, "polars": big},
 		Ratios: map[string]Ratio{"duckdb": wide, "polars": wide},
 	}}
 	var b strings.Builder
 	r.Results = append(r.Results, Result{
-		Name: "11 job", Medians: map[string]Sample{"headrace": big, "xgboost": {Wall: 1234.5, CPU: 2345.6, Peak: 64000, Apart: []Phase{{"hand-over written", 123.4, 234.5}}}},
+		Name: "11 job", Medians: map[string]Sample{"headrace": big, "xgboost": {Wall: 1234.5, CPU: 2345.6, Peak: 64000, Apart: []account.Phase{{Name: "hand-over written", Wall: 123.4, CPU: 234.5}}}},
 		Ratios: map[string]Ratio{"xgboost": wide}, Scores: map[string]float64{"headrace": 0.71, "xgboost": 0.70},
+	})
+	told := wide
+	told.Core = &stats.Interval{Mid: 0.3, Low: 0.25, High: 0.35}
+	r.Results = append(r.Results, Result{
+		Name: "train flights 255", Core: "train only", Medians: map[string]Sample{"headrace": big, "xgboost": big, "sklearn": big},
+		Ratios: map[string]Ratio{"xgboost": told, "sklearn": told},
 	})
 	r.Print(&b, Engines)
 	for line := range strings.Lines(b.String()) {
@@ -148,7 +181,8 @@ func TestReportFitsTheScreen(t *testing.T) {
 			t.Errorf("%d columns: %s", len(line)-1, line)
 		}
 	}
-	for _, want := range []string{"98.4 %", "10.25 [10.11 10.50]", "123.4  234.5  left out of xgboost: hand-over written", "0.7100  score of headrace"} {
+	for _, want := range []string{"98.4 %", "10.25 [10.11 10.50]", "123.4  234.5  left out of xgboost: hand-over written", "0.7100  score of headrace",
+		"1233.4               1233.4               1233.4", "train only      xgboost 0.30 [0.25 0.35]"} {
 		if got := b.String(); !strings.Contains(got, want) {
 			t.Errorf("the report does not say %q:\n%s", want, got)
 		}
@@ -164,13 +198,30 @@ func TestReportFitsTheScreen(t *testing.T) {
 func TestRowsAreComplete(t *testing.T) {
 	root := filepath.Join("..", "..")
 	all := append(Rows(root), EmptyQuery(root))
-	if len(all) != 12 {
-		t.Errorf("%d rows, not eleven and the empty one", len(all))
+	if len(all) != 17 {
+		t.Errorf("%d rows, not eleven, five of training and the empty one", len(all))
 	}
 	ends := map[string][]string{"duckdb": {".sql"}, "polars": {".polars.js"}, "xgboost": {".sql", ".py"}}
 	for _, q := range all {
-		files := []string{q.dag()}
 		engines := q.among(Engines)
+		if q.Program != nil {
+			for _, e := range engines {
+				s := Setup{Root: root}
+				c, err := q.Program.command(&s, e.Name, "data", "out")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, arg := range c.Args {
+					if filepath.Ext(arg) == ".py" {
+						if _, err := os.Stat(arg); err != nil {
+							t.Error(err)
+						}
+					}
+				}
+			}
+			continue
+		}
+		files := []string{q.dag()}
 		for _, e := range engines[1:] {
 			for _, end := range ends[e.Name] {
 				files = append(files, q.File+end)
@@ -190,21 +241,21 @@ func TestRowsAreComplete(t *testing.T) {
 // What a process says was not its work is neither its time.
 func TestPhasesAreLeftOut(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "d")
-	run := func(phases string) (Sample, error) {
-		script := "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 0.2; echo '" + phases + "' > apart.json"
-		return Command{Args: []string{"sh", "-c", "cd " + dir + "; " + script}, Dir: dir, Apart: filepath.Join(dir, "apart.json")}.Run(context.Background())
+	run := func(told string) (Sample, error) {
+		script := "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 0.2; echo '{" + told + "}' > told.json"
+		return Command{Args: []string{"sh", "-c", "cd " + dir + "; " + script}, Dir: dir, Account: filepath.Join(dir, "told.json")}.Run(context.Background())
 	}
-	whole, err := run("[]")
-	if err != nil || whole.Wall < 0.2 || len(whole.Apart) > 0 {
+	whole, err := run(`"core": 0.1, "peak": 0.5`)
+	if err != nil || whole.Wall < 0.2 || len(whole.Apart) > 0 || whole.Core != 0.1 || whole.Peak != 0.5 {
 		t.Fatalf("%+v, %v", whole, err)
 	}
-	part, err := run(`[{"name": "sleep", "wall": 0.19, "cpu": 0.001}]`)
-	if err != nil || part.Wall > whole.Wall-0.1 || len(part.Apart) != 1 || part.Apart[0].Name != "sleep" {
+	part, err := run(`"apart": [{"name": "sleep", "wall": 0.19, "cpu": 0.001}]`)
+	if err != nil || part.Wall > whole.Wall-0.1 || len(part.Apart) != 1 || part.Apart[0].Name != "sleep" || part.Peak < 1 {
 		t.Errorf("of %+v is left %+v, %v", whole, part, err)
 	}
-	for _, bad := range []string{`[{"name": "all", "wall": 100}]`, "none"} {
+	for _, bad := range []string{`"apart": [{"name": "all", "wall": 100}]`, `"core": 100`, "none"} {
 		if _, err := run(bad); err == nil {
-			t.Errorf("%s is taken for phases", bad)
+			t.Errorf("%s is taken for an account", bad)
 		}
 	}
 }
@@ -291,20 +342,72 @@ func TestScores(t *testing.T) {
 	c := Competition{Setup: Setup{Dir: t.TempDir()}}
 	engines := []Engine{{Name: "a"}, {Name: "b", ext: ".npy"}}
 	for _, x := range []struct {
-		near float64
-		rows int
-		same bool
-	}{{0.02, 9, true}, {0.005, 9, false}, {0.02, 8, false}} {
-		q := &Query{File: "q", Ext: ".csv", Near: x.near, Score: func(_ context.Context, path string) (float64, int, error) {
-			if strings.HasSuffix(path, "q.b.npy") {
-				return 0.71, 9, nil
-			}
-			return 0.70, x.rows, nil
-		}}
+		near, far, least float64
+		rows             int
+		ours             float64 // a peer's is 0.71
+		same             bool
+	}{
+		{0.02, 0, 0, 9, 0.70, true}, {0.005, 0, 0, 9, 0.70, false}, {0.005, 0.02, 0, 9, 0.70, false},
+		{0.02, 0, 0, 9, 0.72, true}, {0.005, 0, 0, 9, 0.72, false}, {0.005, 0.02, 0, 9, 0.72, true},
+		{0.02, 0, 0, 8, 0.70, false}, {0.02, 0, 0.701, 9, 0.70, false}, {1, 0, 0, 9, math.NaN(), false},
+	} {
 		var r Result
-		differs, err := c.score(context.Background(), engines, q, &r)
-		if err != nil || (differs == "") != x.same || r.Scores["b"] != 0.71 {
-			t.Errorf("%+v: %q, %v, %v", x, differs, r.Scores, err)
+		q := &Query{File: "q", Ext: ".csv", Near: x.near, Far: x.far, Least: x.least}
+		by := 0.0
+		q.Score = func(_ context.Context, path string) (float64, int, error) {
+			if strings.HasSuffix(path, "q.b.npy") {
+				return 0.71 + by, 9, nil
+			}
+			return x.ours + by, x.rows, nil
 		}
+		differs := ""
+		for nth := range 3 { // the mean counts
+			by = []float64{0, 0.1, -0.1}[nth]
+			differs = cmp.Or(differs, c.score(context.Background(), engines, q, nth, &r))
+		}
+		differs = cmp.Or(differs, q.rank(engines, r.Scores))
+		if (differs == "") != x.same || x.rows == 9 && math.Abs(r.Scores["b"]-0.71) > 1e-12 {
+			t.Errorf("%+v: %q, %v", x, differs, r.Scores)
+		}
+	}
+}
+
+// A program's data are taken by turns, and what it says of itself is what its row shows.
+func TestProgram(t *testing.T) {
+	dir := t.TempDir()
+	// what runs is this program, which measures a shell
+	shell := `while [ $# -gt 1 ]; do case $1 in --out) out=$2;; --account) told=$2;; esac; shift; done
+		cat $1 > $out; i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo '{"core": 0.001, "peak": 7}' > $told`
+	for i, score := range []string{"0.5", "0.7"} {
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), []byte(score), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	q := Query{
+		Name: "p", File: "p", Ext: ".txt", Peers: []string{"b"}, Near: 0.001,
+		Score: func(_ context.Context, path string) (float64, int, error) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return 0, 0, err
+			}
+			score, err := strconv.ParseFloat(string(text), 64)
+			return score, 1, err
+		},
+		Program: &Program{
+			Core: "some",
+			Data: func(context.Context, *Setup) ([]string, error) {
+				return []string{filepath.Join(dir, "0"), filepath.Join(dir, "1")}, nil
+			},
+			Args: map[string][]string{"a": {Self, MeasureArg, "sh", "-c", shell, "sh"}, "b": {Self, MeasureArg, "sh", "-c", shell, "sh"}},
+		},
+	}
+	c := Competition{Setup: Setup{Root: dir, Dir: dir}, Engines: []Engine{{Name: "a"}, {Name: "b"}}, Queries: []Query{q}, Rounds: 2, Log: io.Discard}
+	results, err := c.Run(context.Background())
+	if err != nil || len(results) != 1 || results[0].Differs != "" {
+		t.Fatalf("%+v, %v", results, err)
+	}
+	r := results[0]
+	if m := r.Medians["b"]; m.Core != 0.001 || m.Peak != 7 || math.Abs(r.Scores["a"]-0.6) > 1e-12 || r.Ratios["b"].Core.Mid != 1 || r.Core != "some" {
+		t.Errorf("%+v", r)
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/headrace/headrace/testing/bench/account"
 	"github.com/headrace/headrace/testing/bench/stats"
 )
 
@@ -35,7 +35,8 @@ type Result struct {
 	Samples map[string][]Sample `json:"samples,omitempty"` // by engine, one a round
 	Medians map[string]Sample   `json:"medians,omitempty"` // by engine
 	Ratios  map[string]Ratio    `json:"ratios,omitempty"`  // the first engine's by a peer's, by peer
-	Scores  map[string]float64  `json:"scores,omitempty"`  // by engine, where a query has scores
+	Scores  map[string]float64  `json:"scores,omitempty"`  // by engine, where a query has scores; of several data, the mean
+	Core    string              `json:"core,omitempty"`    // what the samples' Core is
 }
 
 // Ratio is how the first engine compares with a peer: below 1, it takes less.
@@ -43,6 +44,8 @@ type Ratio struct {
 	Wall stats.Interval `json:"wall"`
 	CPU  stats.Interval `json:"cpu"`
 	Peak stats.Interval `json:"peak"`
+
+	Core *stats.Interval `json:"core,omitempty"`
 }
 
 // Run runs the competition. Each query's engines first run once for their results, which must be the same; then come the rounds.
@@ -77,12 +80,18 @@ func (r *Result) said() string {
 
 func (c *Competition) query(ctx context.Context, q *Query) (Result, error) {
 	r := Result{Name: q.Name, Doc: q.Doc}
-	engines := q.among(c.Engines)
+	engines, data := q.among(c.Engines), []string{c.Data}
 	var err error
-	if r.NotYet, err = c.Check(q, c.Data); err != nil || r.NotYet != "" {
+	if q.Program != nil {
+		r.Core = q.Program.Core
+		data, err = q.Program.Data(ctx, &c.Setup)
+	} else {
+		r.NotYet, err = c.Check(q, c.Data)
+	}
+	if err != nil || r.NotYet != "" {
 		return r, err
 	}
-	if r.Differs, err = c.agree(ctx, engines, q, &r); err != nil || r.Differs != "" {
+	if r.Differs, err = c.agree(ctx, engines, q, data, &r); err != nil || r.Differs != "" {
 		return r, err
 	}
 	r.Samples = map[string][]Sample{}
@@ -90,7 +99,7 @@ func (c *Competition) query(ctx context.Context, q *Query) (Result, error) {
 		for i := range engines {
 			// Who comes first changes, and with it who follows whom.
 			e := engines[(i+round)%len(engines)]
-			s, err := c.once(ctx, &e, q)
+			s, err := c.once(ctx, &e, q, data[round%len(data)])
 			if err != nil {
 				return r, err
 			}
@@ -108,27 +117,39 @@ func (c *Competition) output(e *Engine, q *Query) string {
 }
 
 // once runs a query by an engine. What was written before is removed first: overwriting is not the work.
-func (c *Competition) once(ctx context.Context, e *Engine, q *Query) (Sample, error) {
+func (c *Competition) once(ctx context.Context, e *Engine, q *Query, data string) (Sample, error) {
 	out := c.output(e, q)
 	if err := errors.Join(os.RemoveAll(out), os.MkdirAll(c.outputs(), 0o777)); err != nil {
 		return Sample{}, err
 	}
-	s, err := e.command(&c.Setup, q, c.Data, out).Run(ctx)
+	command, err := e.run(&c.Setup, q, data, out)
+	if err != nil {
+		return Sample{}, err
+	}
+	s, err := command.Run(ctx)
 	if err != nil {
 		return s, fmt.Errorf("%s: %s: %w", q.Name, e.Name, err)
 	}
 	return s, nil
 }
 
-// agree runs all engines once and says how their results differ. It warms the page cache too.
-func (c *Competition) agree(ctx context.Context, engines []Engine, q *Query, r *Result) (string, error) {
-	for i := range engines {
-		if _, err := c.once(ctx, &engines[i], q); err != nil {
-			return err.Error(), ctx.Err() // an engine that fails at one query has the others to show
+// agree runs all engines once on each of the data and says how their results differ. It warms the page cache too.
+func (c *Competition) agree(ctx context.Context, engines []Engine, q *Query, data []string, r *Result) (string, error) {
+	for nth, d := range data {
+		for i := range engines {
+			if _, err := c.once(ctx, &engines[i], q, d); err != nil {
+				return err.Error(), ctx.Err() // an engine that fails at one query has the others to show
+			}
+		}
+		if q.Score == nil {
+			continue
+		}
+		if differs := c.score(ctx, engines, q, nth, r); differs != "" {
+			return differs, nil
 		}
 	}
 	if q.Score != nil {
-		return c.score(ctx, engines, q, r)
+		return q.rank(engines, r.Scores), nil
 	}
 	bounds, err := c.bounds(ctx, q)
 	if err != nil {
@@ -144,24 +165,41 @@ func (c *Competition) agree(ctx context.Context, engines []Engine, q *Query, r *
 	return "", nil
 }
 
-// score scores all results, and says which is too far from the first engine's.
-func (c *Competition) score(ctx context.Context, engines []Engine, q *Query, r *Result) (string, error) {
-	r.Scores = map[string]float64{}
-	first, rows := engines[0].Name, 0
+// score takes the results on one more of the data into the means, and says whose rows are not as many.
+func (c *Competition) score(ctx context.Context, engines []Engine, q *Query, nth int, r *Result) string {
+	if nth == 0 {
+		r.Scores = map[string]float64{}
+	}
+	rows := 0
 	for i := range engines {
 		e := &engines[i]
 		got, n, err := q.Score(ctx, c.output(e, q))
-		if err != nil {
-			return fmt.Sprintf("%s: %v", e.Name, err), nil
-		}
-		if r.Scores[e.Name] = got; i == 0 {
+		switch {
+		case err != nil:
+			return fmt.Sprintf("%s: %v", e.Name, err)
+		case i == 0:
 			rows = n
+		case n != rows:
+			return fmt.Sprintf("%s predicts %d rows, %s %d", e.Name, n, engines[0].Name, rows)
 		}
-		if want := r.Scores[first]; n != rows || !(math.Abs(got-want) <= q.Near) {
-			return fmt.Sprintf("%s scores %.5f on %d rows, %s %.5f on %d: they may be %v apart", e.Name, got, n, first, want, rows, q.Near), nil
+		r.Scores[e.Name] += (got - r.Scores[e.Name]) / float64(nth+1)
+	}
+	return ""
+}
+
+// rank says how the first engine's score is not as it must be beside its peers'.
+func (q *Query) rank(engines []Engine, scores map[string]float64) string {
+	first := engines[0].Name
+	ours, far := scores[first], cmp.Or(q.Far, q.Near)
+	if !(ours >= q.Least) {
+		return fmt.Sprintf("%s scores %.5f: it must be %v at least", first, ours, q.Least)
+	}
+	for _, e := range engines[1:] {
+		if theirs := scores[e.Name]; !(ours >= theirs-q.Near && ours <= theirs+far) {
+			return fmt.Sprintf("%s scores %.5f, %s %.5f: it may be %v below and %v above", first, ours, e.Name, theirs, q.Near, far)
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // bounds runs File.bounds.sql, where a query has one, and gives what it wrote.
@@ -187,20 +225,21 @@ func (r *Result) sum(engines []Engine) {
 	first := r.Samples[engines[0].Name]
 	for _, e := range engines {
 		s := r.Samples[e.Name]
-		r.Medians[e.Name] = Sample{stats.Median(wall(s)), stats.Median(cpu(s)), stats.Median(peak(s)), apart(s)}
+		r.Medians[e.Name] = Sample{stats.Median(wall(s)), stats.Median(cpu(s)), stats.Median(peak(s)), stats.Median(core(s)), apart(s)}
 		if e.Name == engines[0].Name {
 			continue
 		}
-		r.Ratios[e.Name] = Ratio{
-			stats.Ratios(wall(first), wall(s)),
-			stats.Ratios(cpu(first), cpu(s)),
-			stats.Ratios(peak(first), peak(s)),
+		ratio := Ratio{Wall: stats.Ratios(wall(first), wall(s)), CPU: stats.Ratios(cpu(first), cpu(s)), Peak: stats.Ratios(peak(first), peak(s))}
+		if r.Core != "" {
+			of := stats.Ratios(core(first), core(s))
+			ratio.Core = &of
 		}
+		r.Ratios[e.Name] = ratio
 	}
 }
 
 // apart are the medians of what was left out of samples of one engine, which have the same phases.
-func apart(s []Sample) []Phase {
+func apart(s []Sample) []account.Phase {
 	phases := slices.Clone(s[0].Apart)
 	for i := range phases {
 		p := &phases[i]
@@ -213,6 +252,7 @@ func apart(s []Sample) []Phase {
 func wall(s []Sample) []float64 { return each(s, func(s Sample) float64 { return s.Wall }) }
 func cpu(s []Sample) []float64  { return each(s, func(s Sample) float64 { return s.CPU }) }
 func peak(s []Sample) []float64 { return each(s, func(s Sample) float64 { return s.Peak }) }
+func core(s []Sample) []float64 { return each(s, func(s Sample) float64 { return s.Core }) }
 
 func each(samples []Sample, of func(Sample) float64) []float64 {
 	out := make([]float64, len(samples))

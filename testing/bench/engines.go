@@ -20,6 +20,7 @@ type Setup struct {
 	Dir      string // for data, outputs, workspaces
 	Threads  int
 	Codec    string // of the data and of what is written
+	Source   string // the real flights
 }
 
 // Engine is one of those compared.
@@ -35,7 +36,16 @@ var Engines = []Engine{
 	{Name: "headrace", version: headraceVersion, command: headraceCommand},
 	{Name: "duckdb", version: nodeVersion("@duckdb/node-api"), command: nodeCommand("duckdb.js", ".sql")},
 	{Name: "polars", version: nodeVersion("nodejs-polars"), command: nodeCommand("polars.js", ".polars.js")},
-	{Name: "xgboost", version: xgboostVersion, command: jobCommand, ext: ".npy"}, // with DuckDB before it
+	{Name: "xgboost", version: pythonVersion("xgboost"), command: jobCommand, ext: ".npy"}, // with DuckDB before it
+	{Name: "sklearn", version: pythonVersion("sklearn")},
+}
+
+// run is the command that does a query: the engine's own, or that of the query's program.
+func (e *Engine) run(s *Setup, q *Query, data, out string) (Command, error) {
+	if q.Program == nil {
+		return e.command(s, q, data, out), nil
+	}
+	return q.Program.command(s, e.Name, data, out)
 }
 
 func headraceVersion(s *Setup) (string, error) { return Commit(s.Root) }
@@ -121,21 +131,23 @@ func nodeCommand(script, ext string) func(s *Setup, q *Query, data, out string) 
 // python is Debian's, which XGBoost is installed for.
 const python = "/usr/bin/python3"
 
-func xgboostVersion(*Setup) (string, error) {
-	out, err := exec.Command(python, "-c", "import xgboost; print(xgboost.__version__)").Output()
-	if err != nil {
-		return "", fmt.Errorf("xgboost is not installed, make peers does it: %w", err)
+func pythonVersion(module string) func(*Setup) (string, error) {
+	return func(*Setup) (string, error) {
+		out, err := exec.Command(python, "-c", "import "+module+"; print("+module+".__version__)").Output()
+		if err != nil {
+			return "", fmt.Errorf("%s is not installed, make peers does it: %w", module, err)
+		}
+		return strings.TrimSpace(string(out)), nil
 	}
-	return strings.TrimSpace(string(out)), nil
 }
 
 // jobCommand runs File.sql, hands its table over by a CSV file, and runs File.py. What the hand-over takes does not count.
 func jobCommand(s *Setup, q *Query, data, out string) Command {
 	dir, threads := filepath.Join(s.Dir, "job"), strconv.Itoa(s.Threads)
 	return Command{
-		Args:  []string{"node", filepath.Join(peers(s), "job.js"), q.File, data, out, dir, python},
-		Env:   []string{"THREADS=" + threads, "OMP_NUM_THREADS=" + threads},
-		Dir:   dir,
-		Apart: filepath.Join(dir, "apart.json"),
+		Args:    []string{"node", filepath.Join(peers(s), "job.js"), q.File, data, out, dir, python},
+		Env:     []string{"THREADS=" + threads, "OMP_NUM_THREADS=" + threads},
+		Dir:     dir,
+		Account: filepath.Join(dir, "account.json"),
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/headrace/headrace/testing/bench/account"
 )
 
 // Sample is what one run of one engine took, from the start of the process to its end.
@@ -19,14 +21,8 @@ type Sample struct {
 	CPU  float64 `json:"cpu"`  // seconds of user and system, of the process and all that it waited for
 	Peak float64 `json:"peak"` // MiB resident at most, of the largest of these processes
 
-	Apart []Phase `json:"apart,omitempty"` // what was left out of Wall and CPU
-}
-
-// Phase is a part of a run that is told apart.
-type Phase struct {
-	Name string  `json:"name"`
-	Wall float64 `json:"wall"`
-	CPU  float64 `json:"cpu"`
+	Core  float64         `json:"core,omitempty"`  // seconds of what the query is about, where the process told
+	Apart []account.Phase `json:"apart,omitempty"` // what was left out of Wall and CPU
 }
 
 // MeasureArg as the first argument makes a program that calls Measure its own launcher.
@@ -60,7 +56,7 @@ type Command struct {
 	Env  []string
 	Dir  string // removed and made again before every run: what an engine keeps there is no help to the next
 
-	Apart string // the file in which the process leaves the phases that do not count; "" for none
+	Account string // the file in which the process leaves its account; "" for none
 }
 
 // Run runs a command by the launcher, which is this program.
@@ -85,27 +81,28 @@ func (c Command) Run(ctx context.Context) (Sample, error) {
 	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
 		return s, err
 	}
-	return s, s.leaveOut(c.Apart)
+	return s, s.settle(c.Account)
 }
 
-// leaveOut takes the phases that a file lists out of the sample.
-func (s *Sample) leaveOut(path string) error {
+// settle takes what a process says of its own work into its sample.
+func (s *Sample) settle(path string) error {
 	if path == "" {
 		return nil
 	}
-	text, err := os.ReadFile(path)
+	a, err := account.Read(path)
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, &s.Apart); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	s.Core, s.Apart = a.Core, a.Apart
+	if a.Peak > 0 {
+		s.Peak = a.Peak
 	}
 	for _, p := range s.Apart {
 		s.Wall -= p.Wall
 		s.CPU -= p.CPU
 	}
-	if s.Wall <= 0 || s.CPU <= 0 {
-		return fmt.Errorf("%s: more is left out than was measured", path)
+	if s.Wall <= s.Core || s.CPU <= 0 {
+		return fmt.Errorf("%s: more is told than was measured", path)
 	}
 	return nil
 }

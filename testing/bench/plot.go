@@ -24,7 +24,7 @@ var (
 	ink    = color.NRGBA{0x22, 0x2b, 0x33, 0xff}
 	faint  = color.NRGBA{0xe3, 0xe7, 0xea, 0xff}
 	shade  = color.NRGBA{0xea, 0xf4, 0xee, 0xff}
-	colors = []color.Color{color.NRGBA{0xd9, 0x83, 0x1a, 0xff}, color.NRGBA{0x1f, 0x6f, 0xb4, 0xff}, color.NRGBA{0x7a, 0x4f, 0x9e, 0xff}}
+	colors = []color.Color{color.NRGBA{0xd9, 0x83, 0x1a, 0xff}, color.NRGBA{0x1f, 0x6f, 0xb4, 0xff}, color.NRGBA{0x7a, 0x4f, 0x9e, 0xff}, color.NRGBA{0x2a, 0x8f, 0x82, 0xff}}
 )
 
 // line is a peer's interval in a row of the plot.
@@ -33,7 +33,7 @@ type line struct {
 	stats.Interval
 }
 
-// Plot draws the ratios of wall time, a row for each query and a line for each peer, on a logarithmic scale.
+// Plot draws the ratios of wall time, a row for each query, one more for what it is about, and a line for each peer, on a logarithmic scale.
 func (r *Report) Plot(path string, engines []Engine) error {
 	var names []string
 	lines := make([][]line, len(engines)-1)
@@ -42,19 +42,22 @@ func (r *Report) Plot(path string, engines []Engine) error {
 		if one.Ratios == nil {
 			continue
 		}
-		nth := 0
+		nth, told := 0, 1 // rows of the plot: the whole and, where it was told, what it is about
 		for i, e := range engines[1:] {
 			ratio, ok := one.Ratios[e.Name]
 			if !ok {
 				continue
 			}
-			// Peers stand under one another within their query's row.
-			y := -float64(len(names)) - 0.26*(float64(nth)-float64(len(one.Ratios)-1)/2)
-			lines[i] = append(lines[i], line{y, ratio.Wall})
-			low, high = min(low, ratio.Wall.Low), max(high, ratio.Wall.High)
-			nth++
+			times := ratio.times(one.Name, one.Core)
+			for j, x := range times {
+				// Peers stand under one another within their query's row.
+				y := -float64(len(names)+j) - 0.26*(float64(nth)-float64(len(one.Ratios)-1)/2)
+				lines[i] = append(lines[i], line{y, x.Interval})
+				low, high = min(low, x.Low), max(high, x.High)
+			}
+			nth, told = nth+1, len(times)
 		}
-		names = append(names, one.Name)
+		names = append(names, []string{one.Name, one.Core}[:told]...)
 	}
 	p := plot.New()
 	r.decorate(p, engines[0].Name)

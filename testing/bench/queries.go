@@ -8,7 +8,8 @@ import (
 	"strconv"
 )
 
-// Query is one piece of work, written for every engine that does it: File.yaml, File.sql and File.polars.js, or File.sql and File.py.
+// Query is one piece of work, written for every engine that does it: File.yaml, File.sql and File.polars.js, or File.sql and File.py, or
+// a Program.
 type Query struct {
 	Name   string
 	Doc    string
@@ -23,10 +24,15 @@ type Query struct {
 	DAG     string   // of Headrace, where it is not File.yaml
 	Peers   []string // who does the same; nil: DuckDB and Polars
 	RowsMax int64    // more rows than these, and the scaling, only where the query is asked for by name; 0: any number
-	// Score says how good a result is and of how many rows, in place of Judge: results may differ, but their rows are as many, and
-	// their scores no further apart than Near.
+	RowsMin int64    // fewer rows than these, as well
+	// Score says how good a result is and of how many rows, in place of Judge: results may differ, but their rows are as many, and the
+	// first engine's score is no further below a peer's than Near, nor above it than Far, where there is one, and Least at least.
 	Score func(ctx context.Context, path string) (score float64, rows int, err error)
 	Near  float64
+	Far   float64 // Near, if not given; a peer that is further behind was set up badly
+	Least float64
+
+	Program *Program // what is run in place of a DAG file and its peers' queries
 }
 
 // dag is what Headrace runs.
@@ -65,13 +71,20 @@ var rows = []Query{
 		Name: "11 job", File: "11_job", Doc: "filter, dedupe, 15 features, split, 100 trees, judge", Ext: ".parquet",
 		DAG: "examples/arrivals/late_arrival.yaml", Peers: []string{"xgboost"}, RowsMax: 3e6, Score: auc, Near: 0.002,
 	},
+	training("train dense 31", dense, "1M rows of 28 numbers, 100 trees of 31 leaves", 31),
+	training("train dense 255", dense, "the same, 255 leaves", 255),
+	training("train flights 31", flights, "2.4M real flights as 6 numbers, 31 leaves", 31),
+	training("train flights 255", flights, "the same, 255 leaves", 255),
+	airports,
 }
 
 // Rows are the rows of the benchmark.
 func Rows(root string) []Query {
 	out := make([]Query, len(rows))
 	for i, q := range rows {
-		q.File = filepath.Join(root, "testing", "bench", "rows", q.File)
+		if q.Program == nil {
+			q.File = filepath.Join(root, "testing", "bench", "rows", q.File)
+		}
 		if q.DAG != "" {
 			q.DAG = filepath.Join(root, filepath.FromSlash(q.DAG))
 		}

@@ -137,19 +137,36 @@ func (r *Report) Slower(ref *Report, asked func(name string) bool) (slower []str
 			continue
 		}
 		for _, peer := range sortedKeys(one.Ratios) {
-			was := one.Ratios[peer].Wall
-			now, ok := measured[one.Name].Ratios[peer]
-			if !ok {
-				slower = append(slower, fmt.Sprintf("%s: no ratio to %s any more", one.Name, peer))
-				continue
-			}
-			compared++
-			if now.Wall.Low > SlowerMax*was.Mid {
-				slower = append(slower, fmt.Sprintf("%s: %.2f to %.2f of %s's time, was %.2f", one.Name, now.Wall.Low, now.Wall.High, peer, was.Mid))
+			was := one.Ratios[peer].times(one.Name, one.Core)
+			now := measured[one.Name].Ratios[peer].times(one.Name, one.Core)
+			for i := range was {
+				if i >= len(now) || now[i].Mid == 0 {
+					slower = append(slower, fmt.Sprintf("%s: no ratio to %s any more", was[i].name, peer))
+					continue
+				}
+				compared++
+				if now[i].Low > SlowerMax*was[i].Mid {
+					slower = append(slower, fmt.Sprintf("%s: %.2f to %.2f of %s's time, was %.2f", was[i].name, now[i].Low, now[i].High, peer, was[i].Mid))
+				}
 			}
 		}
 	}
 	return slower, compared
+}
+
+// timed is a ratio of times with its name.
+type timed struct {
+	name string
+	stats.Interval
+}
+
+// times are the ratios of wall time: of the whole and, where it was told, of what it is about.
+func (r Ratio) times(name, core string) []timed {
+	t := []timed{{name, r.Wall}}
+	if r.Core != nil {
+		t = append(t, timed{name + ", " + core, *r.Core})
+	}
+	return t
 }
 
 // Print writes the report as two tables of at most 80 columns.
@@ -165,7 +182,7 @@ func (r *Report) Print(w io.Writer, engines []Engine) {
 		measured := one.measured(engines)
 		if len(measured) > 0 && !slices.Equal(measured, head) { // whoever does other work stands under other names
 			head = measured
-			fmt.Fprintf(w, "%-14s", "")
+			fmt.Fprintf(w, "%-17s", "")
 			for _, name := range head {
 				fmt.Fprintf(w, "%21s", name)
 			}
@@ -175,7 +192,7 @@ func (r *Report) Print(w io.Writer, engines []Engine) {
 	}
 	first := engines[0].Name
 	fmt.Fprintf(w, "\n%s's part of a peer's (below 1: less) [interval]\n", first)
-	fmt.Fprintf(w, "%-14s%-8s%-19s%-19s%-19s\n", "", "", "wall", "processor", "memory")
+	fmt.Fprintf(w, "%-17s %-7s %-18s %-17s %s\n", "", "", "wall", "processor", "memory")
 	for i := range r.Results {
 		r.Results[i].printRatios(w, engines)
 	}
@@ -212,7 +229,7 @@ func (r *Result) measured(engines []Engine) (names []string) {
 }
 
 func (r *Result) printMedians(w io.Writer, measured []string) {
-	fmt.Fprintf(w, "%-14s", r.Name)
+	fmt.Fprintf(w, "%-17s", r.Name)
 	switch {
 	case r.NotYet != "":
 		fmt.Fprint(w, "  not yet")
@@ -225,14 +242,21 @@ func (r *Result) printMedians(w io.Writer, measured []string) {
 		}
 	}
 	fmt.Fprintln(w)
+	if r.Core != "" && len(measured) > 0 {
+		fmt.Fprintf(w, "%-17s", "  "+r.Core)
+		for _, name := range measured {
+			fmt.Fprintf(w, "%8s%13s", short(r.Medians[name].Core), "")
+		}
+		fmt.Fprintln(w)
+	}
 	for _, name := range measured {
 		for _, p := range r.Medians[name].Apart {
-			fmt.Fprintf(w, "%-14s%8s%7s  left out of %s: %s\n", "", short(p.Wall), short(p.CPU), name, p.Name)
+			fmt.Fprintf(w, "%-17s%8s%7s  left out of %s: %s\n", "", short(p.Wall), short(p.CPU), name, p.Name)
 		}
 	}
 	for _, name := range measured {
 		if s, ok := r.Scores[name]; ok {
-			fmt.Fprintf(w, "%-14s%8.4f  score of %s\n", "", s, name)
+			fmt.Fprintf(w, "%-17s%8.4f  score of %s\n", "", s, name)
 		}
 	}
 }
@@ -248,7 +272,10 @@ func short(seconds float64) string {
 func (r *Result) printRatios(w io.Writer, engines []Engine) {
 	for _, e := range engines[1:] {
 		if x, ok := r.Ratios[e.Name]; ok {
-			fmt.Fprintf(w, "%-14s%-8s%-19s%-19s%-19s\n", r.Name, e.Name, interval(x.Wall), interval(x.CPU), interval(x.Peak))
+			fmt.Fprintf(w, "%-17s %-7s %-18s %-17s %s\n", r.Name, e.Name, interval(x.Wall), interval(x.CPU), interval(x.Peak))
+			if x.Core != nil {
+				fmt.Fprintf(w, "%-17s %-7s %s\n", "  "+r.Core, e.Name, interval(*x.Core))
+			}
 		}
 	}
 }

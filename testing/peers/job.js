@@ -1,7 +1,7 @@
 // Runs one job: DuckDB makes the table features by QUERY.sql and writes it as CSV, and XGBoost learns from that by QUERY.py.
 // node job.js QUERY IN.parquet OUT.npy DIR PYTHON
-// THREADS says how many threads (2). In DIR are the hand-over, the model, its metrics, and apart.json: what writing and reading the
-// hand-over took.
+// THREADS says how many threads (2). In DIR are the hand-over, the model, its metrics, and account.json: what writing and reading
+// the hand-over took is no part of the work.
 const fs = require("fs");
 const path = require("path");
 const { spawnSync } = require("child_process");
@@ -20,7 +20,7 @@ async function main([query, input, out, dir, python]) {
   db.closeSync(); // its memory is not held while XGBoost has its own
   const py = spawnSync(python, [query + ".py", handover, out, dir], { stdio: ["ignore", "pipe", "inherit"] });
   if (py.status !== 0) throw new Error(`${query}.py: ${py.error || "exit code " + py.status}`);
-  fs.writeFileSync(path.join(dir, "apart.json"), JSON.stringify([written, JSON.parse(py.stdout)]));
+  fs.writeFileSync(path.join(dir, "account.json"), JSON.stringify({ apart: [written, JSON.parse(py.stdout)] }));
 }
 
 main(process.argv.slice(2)).catch((e) => {

@@ -16,11 +16,17 @@ import (
 
 	"github.com/headrace/headrace/testing/bench"
 	"github.com/headrace/headrace/testing/bench/gen"
+	"github.com/headrace/headrace/testing/bench/train"
 )
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == bench.MeasureArg {
-		exit(bench.Measure(os.Args[2:]))
+	if len(os.Args) > 2 {
+		switch os.Args[1] {
+		case bench.MeasureArg:
+			exit(bench.Measure(os.Args[2:]))
+		case train.Arg:
+			exit(train.Main(os.Args[2:]))
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -48,7 +54,6 @@ type flags struct {
 	peers   string
 	random  int
 	seed    string
-	source  string
 	results string
 	check   bool
 	save    bool
@@ -66,22 +71,22 @@ func parse() *flags {
 	flag.Int64Var(&f.rows, "rows", 3e6, "rows of the data")
 	flag.IntVar(&f.rounds, "rounds", 7, "rounds; fewer than six give no interval of 95 %")
 	flag.StringVar(&f.only, "only", "", "regular expression of the queries' names")
-	flag.StringVar(&f.peers, "peers", "duckdb,polars,xgboost", "whom to compare with")
+	flag.StringVar(&f.peers, "peers", "duckdb,polars,xgboost,sklearn", "whom to compare with")
 	flag.IntVar(&f.random, "random", 6, "how many random queries")
 	flag.StringVar(&f.seed, "seed", "", "of the random queries, in hex digits; the commit's first eight by default")
-	flag.StringVar(&f.source, "source", "", "the real flights; by default flights-3m.parquet in $HEADRACE_DATA or data")
+	flag.StringVar(&f.Source, "source", "", "the real flights; by default flights-3m.parquet in $HEADRACE_DATA or data")
 	flag.StringVar(&f.results, "results", "testing/bench/results", "folder of results")
 	flag.BoolVar(&f.check, "check", false, "fail where a ratio is worse than the reference's")
 	flag.BoolVar(&f.save, "save", false, "make this run the reference of this class of machine")
 	flag.StringVar(&f.make, "make", "", "make the data as this file, and measure nothing")
 	flag.BoolVar(&f.scaling, "scaling", false, "compare processor time at 3 and 30 million rows instead")
 	flag.Parse()
-	if f.source == "" {
+	if f.Source == "" {
 		dir := os.Getenv("HEADRACE_DATA")
 		if dir == "" {
 			dir = "data"
 		}
-		f.source = filepath.Join(dir, "flights-3m.parquet")
+		f.Source = filepath.Join(dir, "flights-3m.parquet")
 	}
 	return f
 }
@@ -90,7 +95,7 @@ func run(ctx context.Context, f *flags) error {
 	if f.Codec != "snappy" && f.Codec != "zstd" {
 		return fmt.Errorf("no codec %q: snappy or zstd", f.Codec)
 	}
-	for _, p := range []*string{&f.Root, &f.Headrace, &f.Dir} { // children may run elsewhere
+	for _, p := range []*string{&f.Root, &f.Headrace, &f.Dir, &f.Source} { // children may run elsewhere
 		abs, err := filepath.Abs(*p)
 		if err != nil {
 			return err
@@ -135,8 +140,8 @@ func (f *flags) queries(out io.Writer) ([]bench.Query, error) {
 	}
 	var some []bench.Query
 	for _, q := range all {
-		large := q.RowsMax > 0 && (f.rows > q.RowsMax || f.scaling)
-		if wanted.MatchString(q.Name) && !(large && f.only == "") {
+		other := q.RowsMax > 0 && (f.rows > q.RowsMax || f.rows < q.RowsMin || f.scaling)
+		if wanted.MatchString(q.Name) && !(other && f.only == "") {
 			some = append(some, q)
 		}
 	}
@@ -148,10 +153,10 @@ func (f *flags) queries(out io.Writer) ([]bench.Query, error) {
 
 // data makes the flights, or finds them.
 func (f *flags) data(ctx context.Context, rows int64) (gen.Made, error) {
-	if _, err := os.Stat(f.source); err != nil {
+	if _, err := os.Stat(f.Source); err != nil {
 		return gen.Made{}, fmt.Errorf("the real flights, make data fetches them: %w", err)
 	}
-	m, err := gen.File(ctx, filepath.Join(f.Dir, "data"), gen.Params{Source: f.source, Rows: rows, Codec: f.Codec})
+	m, err := gen.File(ctx, filepath.Join(f.Dir, "data"), gen.Params{Source: f.Source, Rows: rows, Codec: f.Codec})
 	if err == nil {
 		fmt.Printf("%s: %d rows, %d MiB;\n  %d repeated rows, %d null delays, %d null air times\n",
 			filepath.Base(m.Path), m.Rows, m.Bytes>>20, m.Duplicates, m.DelayNulls, m.AirNulls)

@@ -150,7 +150,7 @@ func (f *flags) table() (t gen.Table, err error) {
 		t.X, t.Label = gen.Dense(0, n)
 		t.Levels = make([]int, len(t.X))
 	case "flights":
-		if t, err = gen.FlightTable(context.Background(), f.source); err != nil {
+		if t, err = gen.FlightTable(context.Background(), f.source, 0); err != nil {
 			return t, err
 		}
 		if len(t.Label) < n {

@@ -1,0 +1,90 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/headrace/headrace/testing/bench/train"
+)
+
+// Program is work that is no query: each engine has a program of its own for it, on data of its own size. It is run as
+//
+//	ARGS --threads N --out FILE.npy --account FILE.json DATA
+//
+// and writes what Query.Score reads to the first file, and what package account says to the second.
+type Program struct {
+	Core string // what of the work is told apart
+	Data func(ctx context.Context, s *Setup) ([]string, error)
+	Args map[string][]string // by engine
+}
+
+// Self as the first of a program's arguments is this program; a name that ends in .py is a script in testing/peers.
+const Self = "self"
+
+func (p *Program) command(s *Setup, engine, data, out string) (Command, error) {
+	args := p.Args[engine]
+	name := []string{python, filepath.Join(peers(s), args[0])}
+	if args[0] == Self {
+		self, err := os.Executable()
+		if err != nil {
+			return Command{}, err
+		}
+		name = []string{self}
+	}
+	dir, threads := filepath.Join(s.Dir, "program"), strconv.Itoa(s.Threads)
+	told := filepath.Join(dir, "account.json")
+	return Command{
+		Args:    append(append(name, args[1:]...), "--threads", threads, "--out", out, "--account", told, data),
+		Env:     []string{"GOMAXPROCS=" + threads, "OMP_NUM_THREADS=" + threads},
+		Dir:     dir,
+		Account: told,
+	}, nil
+}
+
+const (
+	standardRows = 3e6 // what make bench measures at if not told otherwise
+	seeds        = 3   // how many data each: scores are their means, rounds take them by turns
+)
+
+// training is a row that times the learner of trees.
+func training(name string, data func(ctx context.Context, s *Setup) ([]string, error), doc string, leaves int, more ...string) Query {
+	n := strconv.Itoa(leaves)
+	args := func(first ...string) []string { return append(append(first, "--leaves", n), more...) }
+	return Query{
+		Name: name, Doc: doc, File: "train", Ext: ".npy", Peers: []string{"xgboost", "sklearn"},
+		RowsMin: standardRows, RowsMax: standardRows, Score: auc, Near: 0.001, Far: 0.005,
+		Program: &Program{Core: "train only", Data: data, Args: map[string][]string{
+			"headrace": args(Self, train.Arg), "xgboost": args("xgb_arrays.py"), "sklearn": args("sk_arrays.py"),
+		}},
+	}
+}
+
+// airports is run only where it is asked for by name: scikit-learn has no more than 255 categories, and the two do not find the same.
+var airports = func() Query {
+	q := training("train airports 31", flights, "the flights, their airports as categories, 31 leaves", 31, "--categories")
+	q.Peers, q.Far, q.Least, q.RowsMax = []string{"xgboost"}, 0.02, 0.712, 1
+	return q
+}()
+
+func dense(_ context.Context, s *Setup) ([]string, error) {
+	return s.each("dense", func(dir string, seed uint64) error { return train.Dense(dir, seed, 1e6) })
+}
+
+func flights(ctx context.Context, s *Setup) ([]string, error) {
+	return s.each("flights", func(dir string, seed uint64) error { return train.Flights(ctx, dir, seed, s.Source) })
+}
+
+// each makes data of every seed, each in a folder of its own.
+func (s *Setup) each(name string, make func(dir string, seed uint64) error) (data []string, err error) {
+	for seed := range uint64(seeds) {
+		dir := filepath.Join(s.Dir, "train", fmt.Sprintf("%s-%d", name, seed))
+		if err := make(dir, seed); err != nil {
+			return nil, err
+		}
+		data = append(data, dir)
+	}
+	return data, nil
+}
