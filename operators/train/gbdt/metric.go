@@ -282,7 +282,7 @@ func (m *meter) huber(terms []float64, begin int) {
 		if r := math.Abs(m.d.Label[begin+i] - s); r <= d {
 			terms[i] = r * r / 2
 		} else {
-			terms[i] = d * (r - d/2)
+			terms[i] = d * (r - float64(d/2))
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (k deviance) gradient(g, h, score [][]float64, label []float64) {
 	k.parts(h[0], g[0], score[0])
 	a, b := h[0], g[0]
 	for i, y := range label {
-		a, b := a[i]*y, b[i]
+		a, b := float64(a[i]*y), b[i]
 		g[0][i], h[0][i] = b-a, float64((k.power-1)*a)+float64((2-k.power)*b)
 	}
 }
@@ -81,10 +81,10 @@ func (k deviance) terms(out, score, label []float64) {
 	a := make([]float64, len(out))
 	k.parts(a, out, score)
 	for i, y := range label {
-		a, b := a[i]*y, out[i]
+		a, b := float64(a[i]*y), out[i]
 		switch p := k.power; {
 		case p == 1 && y > 0:
-			out[i] = 2 * (y*(fmath.Log(y)-score[i]) - y + b)
+			out[i] = 2 * (float64(y*(fmath.Log(y)-score[i])) - y + b)
 		case p == 1:
 			out[i] = 2 * b
 		case p == 2:
