@@ -531,16 +531,12 @@ func (g *grower) between(j, at int, t *tally) int {
 	return at
 }
 
-// set is the bins of a column that go left.
+// set is the bins of a category that go left.
 func (l *local) set(s *split) (set [4]uint64) {
 	c := &l.g.cols[s.feature]
 	rank := l.ranks[s.feature]
 	for b := range c.Bins {
-		at := b
-		if rank != nil {
-			at = int(rank[b])
-		}
-		if at <= s.at {
+		if int(rank[b]) <= s.at {
 			set[b/64] |= 1 << (b % 64)
 		}
 	}
@@ -556,20 +552,36 @@ func (l *local) part(p *place) (left, right place) {
 	if !s.missing {
 		s.missingLeft = 2*s.rows >= p.rows // nothing was learnt of missing: it follows the larger child
 	}
-	set := l.set(s)
-	var goes [slotsMax]uint8
-	for b := range goes {
-		goes[b] = uint8(set[b/64] >> (b % 64) & 1)
-	}
 	v := p.view
 	rows, col := v.rows[p.begin:p.end], v.bins[s.feature]
 	spare := l.spare[:len(rows)]
 	a, b := 0, 0
-	for _, r := range rows {
-		rows[a], spare[b] = r, r
-		x := int(goes[col[r]])
-		a += x
-		b += 1 - x
+	var set [4]uint64
+	if c := &l.g.cols[s.feature]; c.Levels > 0 {
+		set = l.set(s)
+		for _, r := range rows {
+			rows[a], spare[b] = r, r
+			x := int(set[col[r]/64] >> (col[r] % 64) & 1)
+			a += x
+			b += 1 - x
+		}
+	} else {
+		at, missing, side := uint8(s.at), uint8(c.Bins), 0
+		if s.missingLeft {
+			side = 1
+		}
+		for _, r := range rows {
+			rows[a], spare[b] = r, r
+			x := 0
+			if col[r] <= at {
+				x = 1
+			}
+			if col[r] == missing {
+				x = side
+			}
+			a += x
+			b += 1 - x
+		}
 	}
 	copy(rows[a:], spare[:b])
 	if a == 0 || b == 0 {
