@@ -16,6 +16,8 @@ const (
 	drawRow
 	drawColumn
 	drawNode
+	drawSkip
+	drawDrop
 )
 
 // Fit learns a model of train's labels from its features. With valid, every
@@ -120,6 +122,8 @@ type booster struct {
 	grad       [][]uint64 // of each output
 	all        []int32    // rows of weight
 	rows, rest []int32    // of the present round; of weight but not drawn for it
+	oneSide    oneSide
+	dropout    *dropout // nil without Options.Dart
 }
 
 func (b *booster) run() error {
@@ -134,21 +138,31 @@ func (b *booster) run() error {
 		}
 	}
 	b.all = all
+	if b.o.Dart.on() {
+		b.dropout = newDropout(b.o)
+	}
 	for t := 0; t < b.o.Trees; t++ {
 		if b.env.Stop != nil {
 			if err := b.env.Stop(); err != nil {
 				return fmt.Errorf("gbdt: stopped after %d trees: %w", t, err)
 			}
 		}
+		dropped := b.o.Dart.drops(b.o.Seed, t)
+		if len(dropped) > 0 {
+			b.dropout.train.sum(b.team, b.loss.score, b.m, dropped)
+		}
 		p, any := b.loss.pack(b.grad)
 		if !any {
 			return nil
 		}
-		b.draw(uint64(t))
+		b.draw(uint64(t), p)
 		most := 0
 		for k := range p {
 			b.grower.grad, b.grower.packed = b.grad[k], p[k]
-			most = max(most, b.tree(k))
+			most = max(most, b.tree(k, len(dropped)))
+		}
+		if len(dropped) > 0 {
+			b.dropout.normalize(b, dropped)
 		}
 		if most == 1 && !b.o.draws() {
 			// The next trees would find as little.
@@ -164,16 +178,19 @@ func (b *booster) run() error {
 
 // draws says that one round does not see what another does.
 func (o *Options) draws() bool {
-	return o.RowSample < 1 || o.ColumnSample < 1 || o.ColumnSampleNode < 1
+	return o.RowSample < 1 || o.ColumnSample < 1 || o.ColumnSampleNode < 1 || o.Goss.on() || o.Dart.on()
 }
 
 // draw picks the rows and columns of round t. Every row and column has its own
 // number, from the seed, the tree and its place alone.
-func (b *booster) draw(t uint64) {
+func (b *booster) draw(t uint64, p []packed) {
 	seed := hash.Draw(b.o.Seed, t, drawTree)
-	if b.o.RowSample == 1 {
+	switch {
+	case b.o.Goss.on() && t >= uint64(b.o.warm()):
+		b.oneSide.pick(b, seed, p)
+	case b.o.RowSample == 1:
 		b.rows = b.all
-	} else {
+	default:
 		limit := uint64(math.Ldexp(b.o.RowSample, 64))
 		b.rows, b.rest = b.rows[:0], b.rest[:0]
 		for _, r := range b.all {
@@ -216,16 +233,22 @@ func some(columns []int, share float64, seed uint64, what uint32) []int {
 }
 
 // tree grows the next tree of an output, moves its scores by it, and says how
-// many leaves it has.
-func (b *booster) tree(output int) int {
+// many leaves it has. It shares its step with those of so many rounds that are
+// dropped.
+func (b *booster) tree(output, dropped int) int {
 	g := b.grower
 	t := g.grow(b.rows)
 	pieces := spans(t.leaves)
-	values := b.loss.leaves(g, t, pieces, output, b.o)
-	g.clip(t, values, b.o.LearningRate)
+	o := *b.o
+	o.LearningRate /= float64(1 + dropped)
+	values := b.loss.leaves(g, t, pieces, output, &o)
+	g.clip(t, values, o.LearningRate)
 	addTo(b.loss.score[output], b.team, t.leaves, values)
-	if len(b.rest) > 0 || b.val != nil {
+	if len(b.rest) > 0 || b.val != nil || b.dropout != nil {
 		table := g.leafTable(t)
+		if b.dropout != nil {
+			b.dropout.add(b, pieces, table)
+		}
 		score := b.loss.score[output]
 		b.team.Blocks(len(b.rest), func(_, begin, end int) {
 			for _, r := range b.rest[begin:end] {
@@ -254,6 +277,9 @@ func (b *booster) measure(done int) bool {
 		b.m.Curve = append(b.m.Curve, value)
 		if done == 1 || v.meter.better(value, v.best) {
 			v.best, v.at = value, done
+			if b.dropout != nil {
+				b.dropout.keep(b.m.Trees)
+			}
 		}
 	}
 	if b.env.Progress != nil {
@@ -268,6 +294,9 @@ func (b *booster) finish() {
 	if b.val != nil && b.o.EarlyRounds > 0 {
 		n := b.val.at * len(m.Base)
 		m.Trees = m.Trees[:n:n]
+		if b.dropout != nil {
+			b.dropout.restore(m.Trees)
+		}
 	}
 	m.Best = len(m.Trees) / len(m.Base)
 	for i := range m.Trees {

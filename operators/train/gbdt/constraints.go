@@ -165,7 +165,7 @@ func (f *finder) limit(h held) {
 	all := sums{f.G, f.H, f.N}
 	w := f.value(all, f.L2)
 	f.lim.whole = f.off(all, w, f.L2)
-	f.lim.size = 2*math.Abs(float64(f.G)*w) + float64((float64(f.H)+f.L2)*w*w)
+	f.lim.size = float64(2*math.Abs(float64(f.G)*w)) + float64((float64(f.H)+f.L2)*w*w)
 }
 
 // by turns to a column with a sign, or without one (0).
@@ -185,7 +185,7 @@ func (f *finder) value(s sums, l2 float64) float64 {
 
 // off is twice what a leaf of value w takes off the loss.
 func (f *finder) off(s sums, w, l2 float64) float64 {
-	return -(2*float64(float64(s.g)*w) + float64((float64(s.h)+l2)*float64(w*w)) + 2*float64(f.L1*math.Abs(w)))
+	return -(float64(2*float64(s.g)*w) + float64((float64(s.h)+l2)*float64(w*w)) + float64(2*f.L1*math.Abs(w)))
 }
 
 // within is apart where there are limits. A split whose sides have one value tells nothing apart, whatever rounding says.

@@ -304,6 +304,8 @@ func TestOperatorConstrains(t *testing.T) {
 	} {
 		checkSays(t, options, in, task, want)
 	}
+	classes := operators.Task{Kind: operators.Multiclass, Label: "many"}
+	checkSays(t, "{monotone: {x: increasing}}", in, classes, "monotone: a model of many classes")
 	o.Interactions = [][]string{{"v", "x"}, {"few"}}
 	cols := b.Cols
 	var c Options

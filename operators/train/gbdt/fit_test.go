@@ -470,7 +470,7 @@ func TestLimitsHold(t *testing.T) {
 	for i := range b.all {
 		b.all[i] = int32(i)
 	}
-	b.draw(0)
+	b.draw(0, nil)
 	g := b.grower.grow(b.rows)
 	if len(g.leaves) < 8 || len(g.leaves) > 16 {
 		t.Errorf("%d leaves at depth 4", len(g.leaves))

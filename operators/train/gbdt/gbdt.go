@@ -114,6 +114,8 @@ type Options struct {
 	ColumnSample float64 // share of the columns drawn for each tree, in (0, 1]
 	// ColumnSampleNode is the share of those that is drawn for each node, or for each level of an Oblivious tree, in (0, 1].
 	ColumnSampleNode float64
+	Goss             Goss // draws rows, instead of RowSample
+	Dart             Dart
 	Seed             uint64
 
 	// Monotone is of each feature 1 where scores may only rise with it, all else equal, -1 where they may only fall, and 0 otherwise.
@@ -179,6 +181,13 @@ func (o Options) Validate() error {
 	share("row sample", o.RowSample)
 	share("column sample", o.ColumnSample)
 	share("column sample of a node", o.ColumnSampleNode)
+	if g := o.Goss; g != (Goss{}) {
+		no(!(g.Top > 0 && g.Other > 0 && g.Top+g.Other <= 1), "goss is %v and %v, want two shares of at most 1 together", g.Top, g.Other)
+		no(o.RowSample < 1, "goss and row sample both draw rows")
+	}
+	if d := o.Dart; d != (Dart{}) {
+		no(!(d.Drop > 0 && d.Drop <= 1 && d.Skip >= 0 && d.Skip < 1 && d.Max >= 0), "dart is %v, %v and %v, want a chance to drop above 0, one to skip below 1, and a number of trees", d.Drop, d.Skip, d.Max)
+	}
 	nonNegative("cat smooth", o.CatSmooth)
 	nonNegative("cat l2", o.CatL2)
 	no(o.CatMax < 1, "cat max is %d, want at least 1", o.CatMax)
@@ -199,6 +208,14 @@ func (o Options) depth() int {
 		return depthDefault
 	}
 	return o.MaxDepth
+}
+
+// leaves is how many a tree has at most.
+func (o Options) leaves() int {
+	if o.Growth == Oblivious {
+		return 1 << o.depth()
+	}
+	return o.Leaves
 }
 
 // metric is the name with its default filled in.

@@ -18,9 +18,18 @@ import (
 
 // ways are the ways to grow and to sample: what holds of trees holds of them all.
 var ways = map[string]func(o *Options){
-	"leaf-wise":  func(o *Options) { o.Leaves = 24 },
-	"depth-wise": func(o *Options) { o.Growth, o.Leaves = DepthWise, 24 },
-	"oblivious":  func(o *Options) { o.Growth, o.MaxDepth = Oblivious, 5 },
+	"leaf-wise":        func(o *Options) { o.Leaves = 24 },
+	"depth-wise":       func(o *Options) { o.Growth, o.Leaves = DepthWise, 24 },
+	"oblivious":        func(o *Options) { o.Growth, o.MaxDepth = Oblivious, 5 },
+	"goss":             func(o *Options) { o.LearningRate, o.Goss = 0.5, Goss{Top: 0.2, Other: 0.1} },
+	"goss, depth-wise": func(o *Options) { o.LearningRate, o.Goss, o.Growth = 0.5, Goss{Top: 0.01, Other: 0.3}, DepthWise },
+	"dart":             func(o *Options) { o.LearningRate, o.Dart = 0.3, Dart{Drop: 0.5, Skip: 0.2, Max: 3} },
+	"dart, all": func(o *Options) {
+		o.LearningRate, o.Leaves, o.Dart, o.RowSample, o.ColumnSample = 0.3, 300, Dart{Drop: 0.2}, 0.6, 0.8
+	},
+	"dart, goss": func(o *Options) {
+		o.LearningRate, o.Growth, o.Dart, o.Goss = 0.5, Oblivious, Dart{Drop: 0.4, Skip: 0.1, Max: 50}, Goss{Top: 0.3, Other: 0.2}
+	},
 	"constrained": func(o *Options) {
 		o.Leaves, o.ColumnSampleNode, o.Monotone, o.Interactions = 24, 0.8, []int8{0, 1, 1, 0, -1, 0, 0}, [][]int{{0, 2, 6}, {0, 1, 2, 5}}
 	},
@@ -46,42 +55,45 @@ func growBooster(t *testing.T, team *trees.Team, d Data, v *Data, o Options, wat
 	return b
 }
 
-// Enough rows that some nodes are shared out among all workers and others are not.
+// Enough binary rows that some nodes are shared out among all workers and others are not.
 func TestWaysSameBits(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression} {
-		d, v := synth(1, 160_000, kind), synth(2, 2000, kind)
-		if kind == Regression {
+	for _, c := range []struct {
+		kind    Objective
+		rows    int
+		workers []int
+	}{{Binary, 152_000, []int{1, 2, 7, 16}}, {Regression, 20_000, []int{1, 3}}, {Multiclass, 6000, []int{1, 3}}} {
+		d, v := synth(1, c.rows, c.kind), synth(2, 2000, c.kind)
+		if c.kind == Regression {
 			d = weighted(d, 3, (*rand.Rand).Float64)
 		}
 		for name, way := range ways {
-			o := options(kind, way, func(o *Options) { o.Trees, o.EarlyRounds = 4, 9 })
+			o := options(c.kind, way, func(o *Options) { o.Trees = 4 })
 			var want []byte
-			for _, level := range cpu.Levels() {
-				restore := cpu.Lower(level)
-				for _, n := range []int{0, 1, 2, 3, 7, 16} { // 0 is without Parallel
-					if level < cpu.Best() && n != 3 {
-						continue
-					}
-					var env Env
-					if n > 0 {
-						env.Parallel = workers(n, uint64(n))
-					}
-					m, err := Fit(env, d, &v, o)
-					if err != nil {
-						t.Fatal(err)
-					}
-					got := encode(t, m)
-					if want == nil {
-						want = got
-						if len(m.Trees) < 4 || len(m.Trees[0].Leaf)+len(m.Trees[3].Leaf) < 24 {
-							t.Fatalf("%s: the trees are small: the test shows nothing", name)
-						}
-					}
-					if !bytes.Equal(got, want) {
-						t.Errorf("%s, %v: %s, %d workers: another model", name, kind, level, n)
+			try := func(n int) {
+				m, err := Fit(Env{Parallel: workers(n, uint64(n))}, d, &v, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got := encode(t, m)
+				if want == nil {
+					want = got
+					if len(m.Trees) < 4 || len(m.Trees[0].Leaf)+len(m.Trees[3].Leaf) < 20 {
+						t.Fatalf("%s: the trees are small: the test shows nothing", name)
 					}
 				}
-				restore()
+				if !bytes.Equal(got, want) {
+					t.Errorf("%s, %v: %d workers: another model", name, c.kind, n)
+				}
+			}
+			for _, n := range c.workers {
+				try(n)
+			}
+			if c.kind == Regression {
+				for _, level := range cpu.Levels() {
+					restore := cpu.Lower(level)
+					try(2)
+					restore()
+				}
 			}
 		}
 	}
@@ -89,7 +101,7 @@ func TestWaysSameBits(t *testing.T) {
 
 // A row reaches the same leaf by its bins, while training, and by its values, ever after.
 func TestWaysLeafIsPredictedLeaf(t *testing.T) {
-	for _, kind := range []Objective{Binary, Regression} {
+	for _, kind := range []Objective{Binary, Regression, Multiclass} {
 		d, v := synth(1, 8000, kind), synth(2, 8000, kind)
 		v.Features[6].Codes[0], v.Features[6].Codes[1] = 400, math.MaxInt32
 		v.Features[3].Values[4] = math.NaN() // never missing in training
@@ -143,7 +155,10 @@ func TestWaysLearn(t *testing.T) {
 	best.score[0] = truth
 	for name, way := range ways {
 		// What holds trees back is not true of these data.
-		m := fit(t, d, nil, options(Binary, way, func(o *Options) { o.Trees, o.Monotone, o.Interactions = 60, nil, nil }))
+		m := fit(t, d, nil, options(Binary, way, func(o *Options) {
+			o.Trees, o.LearningRate, o.Monotone, o.Interactions = 60, 0.1, nil, nil
+			o.Dart.Drop = min(o.Dart.Drop, 0.1) // which learns more slowly the more trees are away
+		}))
 		if got, top := measureOf(t, m, v, AUC), best.value(); got < top-0.05 {
 			t.Errorf("%s: AUC %v, of the truth %v", name, got, top)
 		}
@@ -198,7 +213,7 @@ func TestObliviousLevels(t *testing.T) {
 		for i := range b.all {
 			b.all[i] = int32(i)
 		}
-		b.draw(0)
+		b.draw(0, nil)
 		grown := g.grow(b.rows)
 		var levels []string
 		first := map[string]split{}

@@ -76,10 +76,11 @@ type loss struct {
 	smoothG, smoothH int
 	buffers          [trees.WorkersMax][]float64
 	rest             []residual // room for those of all rows
+	drawn            bool       // by their gradients, see oneSide
 }
 
 func newLoss(t *trees.Team, d *Data, o *Options) *loss {
-	l := &loss{team: t, d: d, objective: newObjective(o)}
+	l := &loss{team: t, d: d, objective: newObjective(o), drawn: o.Goss.on()}
 	n := l.objective.outputs()
 	l.score = make([][]float64, n)
 	for k := range l.score {
@@ -100,7 +101,7 @@ func newLoss(t *trees.Team, d *Data, o *Options) *loss {
 		l.weight = 1
 	}
 	_, same := l.objective.(flat)
-	l.even = equal && same
+	l.even = equal && same && !l.drawn
 	l.smooth = make([]bool, n)
 	l.smoothH = -2 // a hessian is at most a quarter
 	l.fineG, l.fineH = make([]int, n), make([]int, n)
@@ -112,6 +113,9 @@ func newLoss(t *trees.Team, d *Data, o *Options) *loss {
 // begin gives all rows the base scores.
 func (l *loss) begin() (base []float64, single bool) {
 	base, single = l.objective.base(l)
+	if l.drawn {
+		clear(l.smooth) // a row may stand for many
+	}
 	for k, score := range l.score {
 		for i := range score {
 			score[i] = base[k]
@@ -195,11 +199,16 @@ func (l *loss) pack(grad [][]uint64) ([]packed, bool) {
 		p[k] = l.sized(k)
 		topG, topH := l.peak(k)
 		any = any || topG > 0
-		p[k].DownG, p[k].DownH = down(topG, p[k].g), down(topH, p[k].h)
-		p[k].gs = math.Ldexp(1, int(p[k].DownG)-l.fineG[k])
-		p[k].hs = math.Ldexp(1, int(p[k].DownH)-l.fineH[k])
+		l.round(k, &p[k], topG, topH)
 	}
 	return p, any
+}
+
+// round sets the grid on which gradients of an output up to these come to the bits of p.
+func (l *loss) round(output int, p *packed, topG, topH uint64) {
+	p.DownG, p.DownH = down(topG, p.g), down(topH, p.h)
+	p.gs = math.Ldexp(1, int(p.DownG)-l.fineG[output])
+	p.hs = math.Ldexp(1, int(p.DownH)-l.fineH[output])
 }
 
 // peak is the greatest |g| and h of an output, as they were packed last.

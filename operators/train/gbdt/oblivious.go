@@ -204,10 +204,10 @@ func (l *level) categories(f *finder, c, slots int) split {
 		h := l.hist(i, c)
 		all.add(h.of(0, slots))
 	}
-	f.sum = func(set *[4]uint64, l2 float64) float64 {
+	f.sum = func(set [4]uint64, l2 float64) float64 {
 		gain := 0.0
 		for i := range l.leaves {
-			gain += l.finders[i].worth(l.left(i, c, slots, &split{cat: true, set: *set}), l2)
+			gain += l.finders[i].worth(l.left(i, c, slots, &split{cat: true, set: set}), l2)
 		}
 		return l.base + gain
 	}

@@ -218,7 +218,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	rows := int64(train.N + valid.N)
 	leaves := min(opt.Leaves, train.N/(2*opt.MinRows)+1) // that have rows enough to be split
 	// besides the input: codes, bins in both layouts, labels, scores, gradients, lists of rows; and the histograms of the leaves
-	bytes := rows*int64(6*len(r.Features)+52) + 24*256*int64(len(r.Features))*int64(leaves)
+	bytes := rows*(int64(6*len(r.Features)+52)+opt.keptBytes()) + 24*256*int64(len(r.Features))*int64(leaves)
 	if err := env.Grant(bytes); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
@@ -229,7 +229,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	}
 	opt.Classes = len(classes)
 	if more := int64(opt.Classes) - 1; more > 0 {
-		if err := env.Grant(bytes + 16*rows*more); err != nil { // scores and gradients of each further class
+		if err := env.Grant(bytes + rows*(16+opt.keptBytes())*more); err != nil { // scores and gradients of each further class
 			return out, fmt.Errorf("train.gbdt: %d classes: %w", opt.Classes, err)
 		}
 	}

@@ -17,14 +17,25 @@ type Growing struct {
 	MinChildWeight   float64             `param:"min_child_weight" doc:"sum of hessians in a leaf at least" default:"0.001" min:"0"`
 	ColumnSampleNode float64             `param:"column_sample_node" doc:"share of a tree's columns that each node sees, or each level of an oblivious tree" default:"1" min:">0" max:"1"`
 	Monotone         param.Pairs[string] `param:"monotone" doc:"a column of numbers, then where the score may go as it grows, all else equal; missing values are outside the order" enum:"increasing|decreasing"`
+	Goss             *Goss               `param:"goss" doc:"one-side sampling: each tree sees the rows of the greatest gradients and a draw of the others, but for the first 1/learning_rate trees, which see all; instead of row_sample"`
+	Dart             *Dart               `param:"dart" doc:"dropout: some earlier trees are away while a tree is fitted, and share its place: of k each keeps k/(k+1), and the new one takes 1/(k+1) of its step"`
 	Interactions     [][]string          `param:"interactions" doc:"groups of columns: those on the way from a root to a leaf are all in one group; a column in none meets no other"`
 }
 
 // growths are the names of the ways to grow.
 var growths = map[string]Growth{"leaf_wise": LeafWise, "depth_wise": DepthWise, "oblivious": Oblivious}
 
-// checkGrowth reports limits that do not go with the way to grow.
+// checkGrowth reports options that do not go together.
 func (o *Operator) checkGrowth(l *diag.List) {
+	if g := o.Goss; g != nil {
+		if o.RowSample < 1 {
+			l.Add(diag.New(diag.OptionConflict, diag.Option("row_sample"), "goss draws the rows of a tree, and so does row_sample").WithHelp("leave one of them out"))
+		}
+		if g.Top+g.Other > 1 {
+			l.Add(diag.New(diag.OptionConflict, diag.Option("goss", "other"), "goss takes %v of the rows, and %v from the others: more than there are", g.Top, g.Other).
+				WithHelp("top and other are 1 together at most; 0.2 and 0.1 do well"))
+		}
+	}
 	if growths[o.Grow] != Oblivious {
 		return
 	}
@@ -41,6 +52,12 @@ func (o *Operator) checkGrowth(l *diag.List) {
 // growth sets how trees grow, and how large.
 func (o *Operator) growth(c *Options) {
 	c.Growth, c.MaxDepth = growths[o.Grow], o.MaxDepth
+	if o.Goss != nil {
+		c.Goss = *o.Goss
+	}
+	if o.Dart != nil {
+		c.Dart = *o.Dart
+	}
 	switch {
 	case o.Leaves != nil:
 		c.Leaves = *o.Leaves
@@ -64,6 +81,10 @@ func (o *Operator) checkConstraints(s operators.Site, l *diag.List) {
 			l.Add(bad...)
 		}
 		return f, ok
+	}
+	if len(o.Monotone) > 0 && s.Task.Kind == operators.Multiclass {
+		l.Add(diag.New(diag.OptionConflict, diag.Option("monotone"), "a model of many classes has a score for each, and which of them should rise is not said").
+			WithHelp("leave it out; or write kind: binary, which tells one class from all others"))
 	}
 	for _, p := range o.Monotone {
 		f, ok := find(p.Key, diag.At{Path: []string{"monotone", p.Key}, Key: true})
@@ -112,4 +133,19 @@ func (o *Operator) constrain(c *Options, features []operators.Field, cols []batc
 		}
 		c.Interactions = append(c.Interactions, g)
 	}
+}
+
+// keptBytes is what sampling and dropout keep of a row.
+func (o *Options) keptBytes() (n int64) {
+	if o.Goss.on() {
+		n += 9
+	}
+	if o.Dart.on() {
+		leaf := int64(1)
+		if o.leaves() > 1<<8 {
+			leaf = 2
+		}
+		n += leaf * int64(o.Trees)
+	}
+	return n
 }

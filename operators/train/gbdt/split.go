@@ -52,7 +52,7 @@ type finder struct {
 	smooth float64 // CatSmooth in these units
 	catL2  float64 // the penalty where levels were ordered
 	// sum, where several nodes are split alike, is the score of parting all of them by a set of levels.
-	sum func(set *[4]uint64, l2 float64) float64
+	sum func(set [4]uint64, l2 float64) float64
 	lim limits
 }
 
@@ -115,7 +115,7 @@ func (f *finder) apart(left sums, l2 float64) float64 {
 }
 
 // parted is the score of parting the rows by a set of levels, which are these in sum; 0 if that may not be.
-func (f *finder) parted(left sums, set *[4]uint64, l2 float64) float64 {
+func (f *finder) parted(left sums, set [4]uint64, l2 float64) float64 {
 	if f.sum != nil {
 		return f.sum(set, l2)
 	}
@@ -179,7 +179,7 @@ func (f *finder) oneLevel(h hist, present []uint8) split {
 		left := h.at(int(b))
 		var set [4]uint64
 		set[b/64] = 1 << (b % 64)
-		if score := f.parted(left, &set, f.L2); score > top {
+		if score := f.parted(left, set, f.L2); score > top {
 			top = score
 			best = split{left: left, cat: true, set: set}
 		}
@@ -235,7 +235,7 @@ func (f *finder) levels(h hist, present []uint8) split {
 				continue
 			}
 			group = 0
-			if score := f.parted(left, &set, f.catL2); score > top {
+			if score := f.parted(left, set, f.catL2); score > top {
 				top = score
 				best = split{left: left, cat: true, set: set, l2: f.o.CatL2}
 			}
