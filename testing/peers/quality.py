@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Writes quality.json: how XGBoost and scikit-learn do on the tables that testing/quality holds Headrace to.
+
+Make it again with `make build peers && HEADRACE_DATA=… /usr/bin/python3 testing/peers/quality.py`. For each DAG file, Headrace writes the table that its
+train.gbdt learns from, so that a peer has the same rows, parts and features, and xgb.py and sk.py learn from it with the same trees,
+leaves, rate and rule of stopping early: columns of text as categories and as numbers, each with its own defaults otherwise. Each case has the rows
+of the parts and what each peer scores on the rows to test."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+HEADRACE = os.environ.get("HEADRACE", os.path.join(ROOT, "bin", "headrace"))
+DATA = os.environ.get("HEADRACE_DATA", os.path.join(ROOT, "data"))
+
+CASES = [
+    {"name": "adult", "dag": "examples/adult/income.yaml", "table": "features", "task": "binary", "label": "income", "positive": ">50K",
+     "trees": 300, "leaves": 31, "early": 30},
+    {"name": "california", "dag": "examples/california/house_value.yaml", "table": "split", "task": "regression", "label": "value",
+     "trees": 100, "leaves": 63, "early": 50},
+    {"name": "credit default", "dag": "testing/quality/credit_default.yaml", "set": {"path": "credit_default/credit.parquet"}, "table": "features",
+     "task": "binary", "label": "default.payment.next.month", "trees": 300, "leaves": 31, "early": 30},
+    {"name": "covertype", "dag": "testing/quality/covertype.yaml", "set": {"path": "covtype15k/covtype.parquet"}, "table": "split",
+     "task": "multiclass", "label": "Cover_Type", "trees": 300, "leaves": 31, "early": 30},
+    {"name": "adult, weights over 10^4", "dag": "testing/quality/weights.yaml", "table": "features", "task": "binary", "label": "income",
+     "positive": ">50K", "weight": "weight", "trees": 300, "leaves": 31, "early": 30},
+    {"name": "california, incomes hidden", "dag": "testing/quality/missing.yaml", "table": "features", "task": "regression", "label": "value",
+     "trees": 200, "leaves": 31, "early": 30},
+]
+
+
+def output(args):
+    return subprocess.run(args, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def case(c, folder):
+    table = os.path.join(folder, "table.csv")
+    sets = [a for k, v in c.get("set", {}).items() for a in ("--set", f"{k}={os.path.join(DATA, v)}")]
+    output([HEADRACE, "run", "-q", "--workspace", folder, os.path.join(ROOT, c["dag"]), "--to", c["table"], "-o", table] + sets)
+    args = [table] + [a for k in ("label", "task", "positive", "weight", "trees", "leaves", "early") if k in c for a in (f"--{k}", str(c[k]))]
+    peers = {}
+    for script in ("xgb.py", "sk.py"):
+        for categories in ("native", "ordinal"):
+            told = json.loads(output([sys.executable, os.path.join(HERE, script), "--categories", categories] + args))
+            if categories == "ordinal" and not told["levels"]:
+                continue  # no columns of text: the same again
+            peers[f"{told['peer']} {told['version']}, {categories}"] = {"trees": told["trees"], **told["test"]}
+    return {"name": c["name"], "dag": c["dag"], "set": c.get("set", {}), "task": c["task"], "rows": told["rows"], "options": {k: told["options"][k] for k in ("trees", "leaves", "rate", "bins", "l2", "early")}, "peers": peers}
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        cases = [case(c, folder) for c in CASES]
+    with open(os.path.join(HERE, "quality.json"), "w") as f:  # one case a line
+        f.write('{"made_by": "testing/peers/quality.py", "cases": [\n' + ",\n".join(json.dumps(c) for c in cases) + "\n]}\n")
+
+
+main()
