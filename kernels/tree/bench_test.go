@@ -60,6 +60,7 @@ func BenchmarkTree(b *testing.B) {
 	run("Put of 6", n, func() { six.Put(0, words) })
 	run("Scatter of 14", 14*n, func() { two.Scatter(14, &table, 0, 0, n) })
 	run("Scatter of 6", 6*n, func() { six.Scatter(6, &table, 0, 0, n) })
+	run("Scatter of 14 apart", 14*n, func() { Scatter(14, &table, bins, 16, 0, words) })
 	run("ScatterRows of 14", 14*n, func() { two.ScatterRows(14, &table, 0, all, false) })
 	run("ScatterRows of 6", 6*n, func() { six.ScatterRows(6, &table, 0, all, false) })
 	run("Best", 256, func() { s.Best(g[:], h[:], rowsOf[:]) })
@@ -68,4 +69,5 @@ func BenchmarkTree(b *testing.B) {
 	run("Sides of an eighth", n, func() { Sides(sides, rows, col, &set) })
 	left := Sides(sides, all, col, &set)
 	run("Part", n, func() { Part(to[:left], to[left:], all, sides) })
+	run("Gather of 16", n, func() { Gather(bins, bins, 16, all, words, words) })
 }

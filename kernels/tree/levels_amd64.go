@@ -143,6 +143,10 @@ func logistic(dst []uint64, score, label []float64, scaleG, scaleH float64, f Fi
 
 func touch(rows []int32, recs []uint8, stride int) {
 	if len(rows) > 0 && cpu.Now() != cpu.Go {
-		touchAVX2(&rows[0], len(rows), &recs[0], stride, stride-1)
+		last := stride - 1
+		if stride <= 64 && stride&last == 0 {
+			last = 0 // in one line with the first
+		}
+		touchAVX2(&rows[0], len(rows), &recs[0], stride, last)
 	}
 }

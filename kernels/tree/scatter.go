@@ -14,10 +14,10 @@ func (r *Records) Put(begin int, words []uint64) {
 	if len(words) == 0 {
 		return
 	}
-	p, stride := r.of(begin, begin+len(words)-1, r.Stride-8), uintptr(r.Stride)
+	p, stride, at := r.of(begin, begin+len(words)-1, r.Stride-8), uintptr(r.Stride), uintptr(0)
 	for _, v := range words {
-		*(*uint64)(p) = v
-		p = unsafe.Add(p, stride)
+		*(*uint64)(unsafe.Add(p, at)) = v
+		at += stride
 	}
 }
 
@@ -42,7 +42,8 @@ func (r *Records) Word(row int) uint64 { return *(*uint64)(r.of(row, row, r.Stri
 func (r *Records) Scatter(width int, t *Table, first, begin, n int) {
 	if n > 0 {
 		r.within(first, width)
-		scatter(width, t, r.of(begin, begin+n-1, first), uintptr(r.Stride), uintptr(r.Stride-8-first), n)
+		bins, stride := r.of(begin, begin+n-1, first), uintptr(r.Stride)
+		scatter(width, t, bins, stride, unsafe.Add(bins, r.Stride-8-first), stride, n)
 	}
 }
 
@@ -84,3 +85,12 @@ func (r *Records) within(first, width int) {
 
 // Twice says whether Scatter uses two tables for a tile of so many columns, each for half of the rows.
 func Twice(width int) bool { return 2*width <= Columns }
+
+// Scatter is Records.Scatter of all rows of words, whose bins begin at first of each stride of bins.
+func Scatter(width int, t *Table, bins []uint8, stride, first int, words []uint64) {
+	if len(words) == 0 {
+		return
+	}
+	_ = bins[(len(words)-1)*stride+first:][:width]
+	scatter(width, t, unsafe.Pointer(&bins[first]), uintptr(stride), unsafe.Pointer(&words[0]), unsafe.Sizeof(words[0]), len(words))
+}

@@ -344,6 +344,62 @@ func TestScatter(t *testing.T) {
 	})
 }
 
+func TestScatterApart(t *testing.T) {
+	for width := 1; width <= Columns; width++ {
+		for _, n := range []int{0, 1, 2, 7, 1000} {
+			r := source(n)
+			first := r.IntN(3)
+			stride := (first + width + 7) &^ 7
+			bins, words := make([]uint8, n*stride), make([]uint64, n)
+			for i := range bins {
+				bins[i] = uint8(r.Uint32())
+			}
+			var got, want Table
+			for i := range words {
+				words[i] = r.Uint64()
+				for k := range width {
+					at := k
+					if Twice(width) && i%2 == 1 {
+						at += width
+					}
+					want[at][bins[i*stride+first+k]] += words[i]
+				}
+			}
+			if Scatter(width, &got, bins, stride, first, words); got != want {
+				t.Errorf("width %d, %d rows", width, n)
+			}
+		}
+	}
+}
+
+func TestGather(t *testing.T) {
+	levels(t, func(t *testing.T) {
+		for stride := 8; stride <= 48; stride += 8 {
+			for _, n := range []int{0, 1, 33, 127, 128, 129, 300} {
+				r := source(n)
+				bins, words := make([]uint8, 100*stride), make([]uint64, 100)
+				for i := range bins {
+					bins[i] = uint8(r.Uint32())
+				}
+				for i := range words {
+					words[i] = r.Uint64()
+				}
+				var rows []int32
+				var wantBins []uint8
+				var wantWords []uint64
+				for range n {
+					row := r.IntN(100)
+					rows, wantBins, wantWords = append(rows, int32(row)), append(wantBins, bins[row*stride:(row+1)*stride]...), append(wantWords, words[row])
+				}
+				gotBins, gotWords := make([]uint8, len(wantBins)), make([]uint64, n)
+				if Gather(gotBins, bins, stride, rows, gotWords, words); !slices.Equal(gotBins, wantBins) || !slices.Equal(gotWords, wantWords) {
+					t.Errorf("stride %d, %d rows", stride, n)
+				}
+			}
+		}
+	})
+}
+
 func TestRecordsEnd(t *testing.T) {
 	r := Records{Data: make([]uint8, 10*16), Stride: 16}
 	var table Table

@@ -4,36 +4,36 @@ package tree
 
 import "unsafe"
 
-func scatter(width int, t *Table, bins unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter(width int, t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	switch width {
 	case 1:
-		scatter1(t, bins, stride, word, rows)
+		scatter1(t, bins, stride, words, apart, rows)
 	case 2:
-		scatter2(t, bins, stride, word, rows)
+		scatter2(t, bins, stride, words, apart, rows)
 	case 3:
-		scatter3(t, bins, stride, word, rows)
+		scatter3(t, bins, stride, words, apart, rows)
 	case 4:
-		scatter4(t, bins, stride, word, rows)
+		scatter4(t, bins, stride, words, apart, rows)
 	case 5:
-		scatter5(t, bins, stride, word, rows)
+		scatter5(t, bins, stride, words, apart, rows)
 	case 6:
-		scatter6(t, bins, stride, word, rows)
+		scatter6(t, bins, stride, words, apart, rows)
 	case 7:
-		scatter7(t, bins, stride, word, rows)
+		scatter7(t, bins, stride, words, apart, rows)
 	case 8:
-		scatter8(t, bins, stride, word, rows)
+		scatter8(t, bins, stride, words, apart, rows)
 	case 9:
-		scatter9(t, bins, stride, word, rows)
+		scatter9(t, bins, stride, words, apart, rows)
 	case 10:
-		scatter10(t, bins, stride, word, rows)
+		scatter10(t, bins, stride, words, apart, rows)
 	case 11:
-		scatter11(t, bins, stride, word, rows)
+		scatter11(t, bins, stride, words, apart, rows)
 	case 12:
-		scatter12(t, bins, stride, word, rows)
+		scatter12(t, bins, stride, words, apart, rows)
 	case 13:
-		scatter13(t, bins, stride, word, rows)
+		scatter13(t, bins, stride, words, apart, rows)
 	case 14:
-		scatter14(t, bins, stride, word, rows)
+		scatter14(t, bins, stride, words, apart, rows)
 	}
 }
 
@@ -70,24 +70,28 @@ func scatterRows(width int, t *Table, bins unsafe.Pointer, stride, word uintptr,
 	}
 }
 
-func scatter1(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter1(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[1]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows >= 2; rows -= 2 {
-		b = (*[1]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[1]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
-		at = unsafe.Add(at, stride)
-		b = (*[1]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		at += stride
+		word += apart
+		b = (*[1]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[1][b[0]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 	for ; rows > 0; rows-- {
-		b = (*[1]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[1]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -113,27 +117,31 @@ func scatterRows1(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter2(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter2(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[2]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows >= 2; rows -= 2 {
-		b = (*[2]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[2]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
-		at = unsafe.Add(at, stride)
-		b = (*[2]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		at += stride
+		word += apart
+		b = (*[2]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[2][b[0]] += v
 		t[3][b[1]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 	for ; rows > 0; rows-- {
-		b = (*[2]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[2]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -162,30 +170,34 @@ func scatterRows2(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter3(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter3(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[3]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows >= 2; rows -= 2 {
-		b = (*[3]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[3]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
-		at = unsafe.Add(at, stride)
-		b = (*[3]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		at += stride
+		word += apart
+		b = (*[3]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[3][b[0]] += v
 		t[4][b[1]] += v
 		t[5][b[2]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 	for ; rows > 0; rows-- {
-		b = (*[3]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[3]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -217,33 +229,37 @@ func scatterRows3(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter4(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter4(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[4]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows >= 2; rows -= 2 {
-		b = (*[4]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[4]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
-		at = unsafe.Add(at, stride)
-		b = (*[4]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		at += stride
+		word += apart
+		b = (*[4]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[4][b[0]] += v
 		t[5][b[1]] += v
 		t[6][b[2]] += v
 		t[7][b[3]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 	for ; rows > 0; rows-- {
-		b = (*[4]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[4]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -278,36 +294,40 @@ func scatterRows4(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter5(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter5(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[5]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows >= 2; rows -= 2 {
-		b = (*[5]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[5]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
 		t[4][b[4]] += v
-		at = unsafe.Add(at, stride)
-		b = (*[5]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		at += stride
+		word += apart
+		b = (*[5]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[5][b[0]] += v
 		t[6][b[1]] += v
 		t[7][b[2]] += v
 		t[8][b[3]] += v
 		t[9][b[4]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 	for ; rows > 0; rows-- {
-		b = (*[5]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[5]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
 		t[4][b[4]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -345,39 +365,43 @@ func scatterRows5(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter6(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter6(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[6]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows >= 2; rows -= 2 {
-		b = (*[6]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[6]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
 		t[4][b[4]] += v
 		t[5][b[5]] += v
-		at = unsafe.Add(at, stride)
-		b = (*[6]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		at += stride
+		word += apart
+		b = (*[6]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[6][b[0]] += v
 		t[7][b[1]] += v
 		t[8][b[2]] += v
 		t[9][b[3]] += v
 		t[10][b[4]] += v
 		t[11][b[5]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 	for ; rows > 0; rows-- {
-		b = (*[6]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[6]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
 		t[3][b[3]] += v
 		t[4][b[4]] += v
 		t[5][b[5]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -418,12 +442,13 @@ func scatterRows6(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter7(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter7(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[7]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows >= 2; rows -= 2 {
-		b = (*[7]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[7]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -431,9 +456,10 @@ func scatter7(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[4][b[4]] += v
 		t[5][b[5]] += v
 		t[6][b[6]] += v
-		at = unsafe.Add(at, stride)
-		b = (*[7]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		at += stride
+		word += apart
+		b = (*[7]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[7][b[0]] += v
 		t[8][b[1]] += v
 		t[9][b[2]] += v
@@ -441,11 +467,12 @@ func scatter7(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[11][b[4]] += v
 		t[12][b[5]] += v
 		t[13][b[6]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 	for ; rows > 0; rows-- {
-		b = (*[7]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[7]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -453,7 +480,8 @@ func scatter7(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[4][b[4]] += v
 		t[5][b[5]] += v
 		t[6][b[6]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -497,12 +525,13 @@ func scatterRows7(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter8(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter8(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[8]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows > 0; rows-- {
-		b = (*[8]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[8]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -511,7 +540,8 @@ func scatter8(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[5][b[5]] += v
 		t[6][b[6]] += v
 		t[7][b[7]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -534,12 +564,13 @@ func scatterRows8(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter9(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter9(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[9]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows > 0; rows-- {
-		b = (*[9]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[9]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -549,7 +580,8 @@ func scatter9(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[6][b[6]] += v
 		t[7][b[7]] += v
 		t[8][b[8]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -573,12 +605,13 @@ func scatterRows9(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []in
 	}
 }
 
-func scatter10(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter10(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[10]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows > 0; rows-- {
-		b = (*[10]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[10]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -589,7 +622,8 @@ func scatter10(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[7][b[7]] += v
 		t[8][b[8]] += v
 		t[9][b[9]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -614,12 +648,13 @@ func scatterRows10(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []i
 	}
 }
 
-func scatter11(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter11(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[11]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows > 0; rows-- {
-		b = (*[11]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[11]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -631,7 +666,8 @@ func scatter11(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[8][b[8]] += v
 		t[9][b[9]] += v
 		t[10][b[10]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -657,12 +693,13 @@ func scatterRows11(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []i
 	}
 }
 
-func scatter12(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter12(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[12]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows > 0; rows-- {
-		b = (*[12]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[12]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -675,7 +712,8 @@ func scatter12(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[9][b[9]] += v
 		t[10][b[10]] += v
 		t[11][b[11]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -702,12 +740,13 @@ func scatterRows12(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []i
 	}
 }
 
-func scatter13(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter13(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[13]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows > 0; rows-- {
-		b = (*[13]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[13]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -721,7 +760,8 @@ func scatter13(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[10][b[10]] += v
 		t[11][b[11]] += v
 		t[12][b[12]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 
@@ -749,12 +789,13 @@ func scatterRows13(t *Table, bins unsafe.Pointer, stride, word uintptr, rows []i
 	}
 }
 
-func scatter14(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
+func scatter14(t *Table, bins unsafe.Pointer, stride uintptr, words unsafe.Pointer, apart uintptr, rows int) {
 	var b *[14]uint8
 	var v uint64
+	var at, word uintptr
 	for ; rows > 0; rows-- {
-		b = (*[14]uint8)(at)
-		v = *(*uint64)(unsafe.Add(at, word))
+		b = (*[14]uint8)(unsafe.Add(bins, at))
+		v = *(*uint64)(unsafe.Add(words, word))
 		t[0][b[0]] += v
 		t[1][b[1]] += v
 		t[2][b[2]] += v
@@ -769,7 +810,8 @@ func scatter14(t *Table, at unsafe.Pointer, stride, word uintptr, rows int) {
 		t[11][b[11]] += v
 		t[12][b[12]] += v
 		t[13][b[13]] += v
-		at = unsafe.Add(at, stride)
+		at += stride
+		word += apart
 	}
 }
 

@@ -708,15 +708,15 @@ loop:
 // func touchAVX2(rows *int32, n int, recs *uint8, stride int, last int)
 // Requires: MMX+
 TEXT ·touchAVX2(SB), NOSPLIT, $0-40
-	MOVQ rows+0(FP), AX
-	MOVQ n+8(FP), CX
-	MOVQ recs+16(FP), DX
-	MOVQ stride+24(FP), BX
-	MOVQ last+32(FP), SI
-	CMPQ BX, $0x10
-	JEQ  sixteen
+	MOVQ  rows+0(FP), AX
+	MOVQ  n+8(FP), CX
+	MOVQ  recs+16(FP), DX
+	MOVQ  stride+24(FP), BX
+	MOVQ  last+32(FP), SI
+	TESTQ SI, SI
+	JEQ   one
 
-loop:
+two:
 	MOVLQSX    (AX), DI
 	IMULQ      BX, DI
 	ADDQ       DX, DI
@@ -724,14 +724,14 @@ loop:
 	PREFETCHT0 (DI)(SI*1)
 	ADDQ       $0x04, AX
 	DECQ       CX
-	JNE        loop
+	JNE        two
 	RET
 
-sixteen:
+one:
 	MOVLQSX    (AX), DI
-	SHLQ       $0x04, DI
+	IMULQ      BX, DI
 	PREFETCHT0 (DX)(DI*1)
 	ADDQ       $0x04, AX
 	DECQ       CX
-	JNE        sixteen
+	JNE        one
 	RET

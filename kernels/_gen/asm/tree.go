@@ -432,15 +432,14 @@ func logistic() {
 	}
 }
 
-// touch asks for the cache lines of rows before they are read: that of the first byte, and that of the last unless they are of 16
-// bytes, which are in one line.
+// touch asks for the cache lines of rows before they are read: that of the first byte, and that of the last where last is not 0.
 func touch() {
 	function("touchAVX2", "(rows *int32, n int, recs *uint8, stride, last int)", "touchAVX2: n > 0.")
 	rows, n, recs, stride, last := pointer("rows"), pointer("n"), pointer("recs"), pointer("stride"), pointer("last")
-	CMPQ(stride, U8(16))
-	JEQ(LabelRef("sixteen"))
-	Label("loop")
 	at := GP64()
+	TESTQ(last, last)
+	JEQ(LabelRef("one"))
+	Label("two")
 	MOVLQSX(Mem{Base: rows}, at)
 	IMULQ(stride, at)
 	ADDQ(recs, at)
@@ -448,14 +447,14 @@ func touch() {
 	PREFETCHT0(Mem{Base: at, Index: last, Scale: 1})
 	ADDQ(U8(4), rows)
 	DECQ(n)
-	JNE(LabelRef("loop"))
+	JNE(LabelRef("two"))
 	RET()
-	Label("sixteen")
+	Label("one")
 	MOVLQSX(Mem{Base: rows}, at)
-	SHLQ(U8(4), at)
+	IMULQ(stride, at)
 	PREFETCHT0(Mem{Base: recs, Index: at, Scale: 1})
 	ADDQ(U8(4), rows)
 	DECQ(n)
-	JNE(LabelRef("sixteen"))
+	JNE(LabelRef("one"))
 	RET()
 }

@@ -5,7 +5,8 @@ import (
 	"github.com/headrace/headrace/operators/internal/trees"
 )
 
-// group is the bins of neighbouring columns row by row, with the row's word, for histograms; the columns are added tile by tile.
+// group is the bins of neighbouring columns row by row, for histograms; the columns are added tile by tile. Where there is one tile,
+// the row's word is in its record; else records are of bins alone, as a word would be written once a group and cross a line of the cache.
 type group struct {
 	first, width int
 	tiles        []int // widths
@@ -28,10 +29,16 @@ func makeGroups(columns int) (groups []group) {
 		at += w
 	}
 	for i := range groups {
-		groups[i].records.Stride = (groups[i].width+7)&^7 + 8
+		groups[i].records.Stride = (groups[i].width + 7) &^ 7
+		if n == 1 {
+			groups[i].records.Stride += 8
+		}
 	}
 	return groups
 }
+
+// apart says that words are not beside bins.
+func (b *builder) apart() bool { return len(b.cols) > tree.Columns }
 
 // layIn makes room in the groups for the bins of a table of n rows, and gives what writes them.
 func layIn(groups []group, n int) func(b trees.Binned, begin, end int) {

@@ -84,7 +84,7 @@ type packed struct {
 	rows   int     // that a word holds
 	g, h   int     // the bits of either, the sign not counted; h is 0 where hessians are rows
 	final  bool    // gradients are kept as words, else as tree.Fine
-	put    bool    // the words are beside the bins already, and nowhere else
+	put    bool    // the words are beside the bins already, and nowhere else; never where they are apart
 	gs, hs float64 // what one unit of g and of h stands for
 }
 
@@ -113,6 +113,7 @@ const chunkRows = 4096
 type local struct {
 	table tree.Table // zero between uses
 	words [chunkRows]uint64
+	bins  []uint8 // of chunkRows rows, where words are apart from bins
 	sides [maxSmall / 64]uint64
 	sums  hist   // of its share of a large node
 	used  uint64 // the share is of this build
@@ -134,7 +135,11 @@ type builder struct {
 // local is worker w's.
 func (b *builder) local(w int) *local {
 	if b.locals[w] == nil {
-		b.locals[w] = &local{}
+		l := &local{}
+		if b.apart() {
+			l.bins = make([]uint8, chunkRows*b.groups[0].records.Stride)
+		}
+		b.locals[w] = l
 	}
 	return b.locals[w]
 }
@@ -148,7 +153,11 @@ func (b *builder) build(l *local, h hist, rows []int32, lay bool) {
 		}
 		for at := 0; at < len(rows); at += chunkRows {
 			some := rows[at:min(len(rows), at+chunkRows)]
-			if lay {
+			switch {
+			case b.apart():
+				b.gathered(l, h, g, some)
+				continue
+			case lay:
 				b.lay(l, g, some)
 			}
 			b.chunk(l, h, g, some)
@@ -190,16 +199,50 @@ func (b *builder) lay(l *local, g *group, rows []int32) {
 	g.records.PutRows(rows, words)
 }
 
+// gathered is chunk where words are apart from bins: rows are brought together for two tiles, which read them in line.
+func (b *builder) gathered(l *local, h hist, g *group, rows []int32) {
+	words, bins, stride := l.words[:len(rows)], l.bins, g.records.Stride
+	if first := int(rows[0]); follow(rows) {
+		bins = g.records.Data[first*stride:]
+		if src := b.grad[first : first+len(rows)]; b.packed.final {
+			words = src
+		} else {
+			b.packed.Round(words, src)
+		}
+	} else {
+		tree.Gather(bins, g.records.Data, stride, rows, words, b.grad)
+		if !b.packed.final {
+			b.packed.Round(words, words)
+		}
+	}
+	at := 0
+	for _, width := range g.tiles {
+		if b.used(g.first+at, width) {
+			most := b.most(width)
+			for from := 0; from < len(rows); from += most {
+				tree.Scatter(width, &l.table, bins[from*stride:], stride, at, words[from:min(len(rows), from+most)])
+				b.flush(l, h, g.first+at, width)
+			}
+		}
+		at += width
+	}
+}
+
+// most is how many rows a table takes of a tile so wide.
+func (b *builder) most(width int) int {
+	if tree.Twice(width) {
+		return 2 * b.packed.rows
+	}
+	return b.packed.rows
+}
+
 // chunk adds a few rows of one group of columns.
 func (b *builder) chunk(l *local, h hist, g *group, rows []int32) {
 	one := follow(rows)
 	at := 0
 	for i, width := range g.tiles {
 		if b.used(g.first+at, width) {
-			most := b.packed.rows
-			if tree.Twice(width) {
-				most *= 2
-			}
+			most := b.most(width)
 			for from := 0; from < len(rows); from += most {
 				some := rows[from:min(len(rows), from+most)]
 				if one {

@@ -178,7 +178,7 @@ func (l *loss) pack(grad [][]uint64) ([]packed, bool) {
 	p, any := make([]packed, len(grad)), false
 	switch {
 	case two && l.smooth[0]:
-		p[0], any = l.packSmooth(l.sized(0))
+		p[0], any = l.packSmooth(grad[0], l.sized(0))
 		return p, any
 	case l.even:
 		p[0], any = l.packEven(grad[0], l.sized(0))

@@ -37,11 +37,11 @@ func (binary) gradient(g, h, score [][]float64, label []float64) {
 	}
 }
 
-// packSmooth puts words beside the bins in one pass, on the grid that the last gradients
+// packSmooth makes words in one pass, beside the bins or in fine where they are apart, on the grid that the last gradients
 // asked for. Only where it turns out too coarse or too fine by two bits, which
 // follows from the scores alone, are they written again on their own.
-func (l *loss) packSmooth(p packed) (packed, bool) {
-	p.final, p.put = true, true
+func (l *loss) packSmooth(fine []uint64, p packed) (packed, bool) {
+	p.final, p.put = true, !l.beside.apart()
 	for {
 		// Below 1<<bits, one less as rounding may carry.
 		shiftG, shiftH := p.g-l.smoothG, p.h-l.smoothH
@@ -52,9 +52,15 @@ func (l *loss) packSmooth(p packed) (packed, bool) {
 			var topG, topH int64
 			for at := begin; at < end; at += putRows {
 				to := min(end, at+putRows)
-				g, h := tree.Logistic(words[:to-at], l.score[0][at:to], l.d.Label[at:to], sg, sh, p.Fields)
+				words := words[:to-at]
+				if !p.put {
+					words = fine[at:to]
+				}
+				g, h := tree.Logistic(words, l.score[0][at:to], l.d.Label[at:to], sg, sh, p.Fields)
 				topG, topH = max(topG, g), max(topH, h)
-				l.beside.put(at, words[:to-at])
+				if p.put {
+					l.beside.put(at, words)
+				}
 			}
 			l.peaks[2*b], l.peaks[2*b+1] = uint64(topG), uint64(topH)
 		})
