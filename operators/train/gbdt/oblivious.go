@@ -169,8 +169,8 @@ func (l *level) numeric(f *finder, c, bins int) split {
 }
 
 // cuts adds to gain what a cut behind each bin would gain. Left is what is left of all of them; the cut behind the last of bins has
-// no sign.
-func (f *finder) cuts(gain []float64, bins int, h hist, left sums) {
+// no sign. The finder is a copy: workers look at other columns of the same leaves meanwhile.
+func (f finder) cuts(gain []float64, bins int, h hist, left sums) {
 	worth, sign := f.worth(left, f.L2), f.lim.sign
 	for at := range gain {
 		left.add(h.at(at))
@@ -182,7 +182,6 @@ func (f *finder) cuts(gain []float64, bins int, h hist, left sums) {
 		}
 		gain[at] += worth
 	}
-	f.lim.sign = sign
 }
 
 // worth is what parting the node so gains, in the units of scores, be it below 0; and 0 if the node may not be parted so.
