@@ -29,6 +29,24 @@ func flights(t testing.TB) string {
 	return plant(t, string(b), mistake{old: "default: flights.parquet", new: "default: " + filepath.ToSlash(rig.Example("flights/flights.parquet"))})
 }
 
+// What README shows of a mistake is what check prints of it.
+func TestReadmeMistake(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(rig.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, ok := strings.Cut(string(readme), "$ headrace check flight_delay.yaml\n")
+	if !ok {
+		t.Fatal("README shows no check of flight_delay.yaml")
+	}
+	shown, _, _ = strings.Cut(shown, "```")
+	dir := t.TempDir()
+	rig.Write(t, filepath.Join(dir, "flight_delay.yaml"), plant(t, flights(t), mistake{old: "columns: [origin, destination], method", new: "columns: [orgin, destination], method"}))
+	if r := rig.Run(t, dir, "check", "flight_delay.yaml"); r.Code != 2 || r.Errors != shown {
+		t.Errorf("exit %d, README shows\n%s\nand check prints\n%s", r.Code, shown, r.Errors)
+	}
+}
+
 func plant(t testing.TB, text string, m mistake) string {
 	t.Helper()
 	if m.old == "" { // at the file's end
