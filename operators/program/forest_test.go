@@ -32,18 +32,7 @@ func randomForest(r *rand.Rand, leaves []int, levels []int32, classes int) *Fore
 
 func TestForest(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
-	numbers := typesOf(batch.Float64, batch.Float32, batch.Int32, batch.Int64, batch.Decimal, batch.Bool)
-	codes := typesOf(batch.Int32, batch.Int64, batch.Int64)
-	for _, x := range []struct {
-		in     []batch.Type
-		levels []int32
-		leaves []int
-	}{
-		{numbers, make([]int32, 6), []int{1, 2, 3, 31, 64, 200}},
-		{append(codes, numbers...), append([]int32{5, 64, 65}, make([]int32, 6)...), []int{2, 3, 31, 40, 1}},
-		{codes[:1], []int32{130}, []int{9}},
-		{typesOf(batch.Float64), []int32{0}, []int{1}},
-	} {
+	for _, x := range treeShapes() {
 		for _, classes := range []int{1, 3, 5} {
 			k := randomForest(r, x.leaves, x.levels, classes)
 			g := One(k, named("x", x.in), []Named{{"p", batch.T(batch.Vector)}})

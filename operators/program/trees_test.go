@@ -112,21 +112,28 @@ func (k *Trees) score(in []batch.Column, i int) float64 {
 	return s
 }
 
-func TestTrees(t *testing.T) {
-	r := rand.New(rand.NewPCG(5, 6))
+// treeShape is what trees to try read, and how many leaves they have.
+type treeShape struct {
+	in     []batch.Type
+	levels []int32
+	leaves []int
+}
+
+// treeShapes are numbers of every type, categories of few and of many words, both, and as little as there may be.
+func treeShapes() []treeShape {
 	numbers := typesOf(batch.Float64, batch.Float32, batch.Int32, batch.Int64, batch.Decimal, batch.Bool)
 	codes := typesOf(batch.Int32, batch.Int64, batch.Int64)
-	for _, x := range []struct {
-		in     []batch.Type
-		levels []int32
-		leaves []int
-	}{
+	return []treeShape{
 		{numbers, make([]int32, 6), []int{1, 2, 3, 31, 64, 200}},
 		{append(codes, numbers...), append([]int32{5, 64, 65}, make([]int32, 6)...), []int{2, 3, 31, 40, 1}},
 		{codes[:1], []int32{130}, []int{9}},
 		{typesOf(batch.Float64), []int32{0}, []int{1}},
-		{typesOf(batch.Float64), []int32{0}, nil},
-	} {
+	}
+}
+
+func TestTrees(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for _, x := range append(treeShapes(), treeShape{typesOf(batch.Float64), []int32{0}, nil}) {
 		for _, link := range []Link{NoLink, Sigmoid, Exp} {
 			k := &Trees{Base: 0.5, Link: link, Levels: x.levels}
 			for range 3 {

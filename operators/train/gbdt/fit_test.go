@@ -2,6 +2,7 @@ package gbdt
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -35,6 +36,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 	sampled := func(o *Options) { o.RowSample, o.ColumnSample, o.EarlyRounds = 0.7, 0.6, 5 }
 	cases := map[string]struct {
 		kind   Objective
+		rows   int // 0 is more than the sample that bins are cut from; of any number the root is shared out
 		weight func(*rand.Rand) float64
 		change []func(*Options)
 	}{
@@ -42,15 +44,17 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 		"binary sampled":      {kind: Binary, change: []func(*Options){sampled, func(o *Options) { o.EarlyMetric = AUC }}},
 		"regression":          {kind: Regression},
 		"regression weighted": {kind: Regression, weight: (*rand.Rand).Float64, change: []func(*Options){sampled}},
-		"huber weighted":      {kind: Huber, weight: (*rand.Rand).Float64, change: []func(*Options){sampled, func(o *Options) { o.Trees = 1 }}},
-		"tweedie":             {kind: Tweedie, change: []func(*Options){func(o *Options) { o.Trees = 1 }}},
-		"multiclass":          {kind: Multiclass, change: []func(*Options){sampled, func(o *Options) { o.Trees = 1 }}},
+		"multiclass":          {kind: Multiclass, rows: 70_000, change: []func(*Options){sampled}},
+		"absolute error":      {kind: AbsoluteError, rows: 70_000},
+		"quantile":            {kind: Quantile, rows: 70_000, change: []func(*Options){sampled}},
+		"huber weighted":      {kind: Huber, rows: 70_000, weight: (*rand.Rand).Float64, change: []func(*Options){sampled}},
+		"poisson weighted":    {kind: Poisson, rows: 70_000, weight: (*rand.Rand).Float64},
+		"gamma":               {kind: Gamma, rows: 70_000},
+		"tweedie":             {kind: Tweedie, rows: 70_000, change: []func(*Options){sampled}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			// More than the sample that bins are cut from, and enough for
-			// histograms in parts.
-			d, v := synth(1, 210_000, c.kind), synth(2, 20_000, c.kind)
+			d, v := synth(1, cmp.Or(c.rows, 210_000), c.kind), synth(2, 20_000, c.kind)
 			if c.weight != nil {
 				d = weighted(d, 3, c.weight)
 				v = weighted(v, 4, c.weight)

@@ -402,12 +402,15 @@ func TestOperatorDegenerate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := opFit(t, "{}", operators.TestEnv(), in, b, operators.Task{Kind: operators.Binary, Label: "y"})
-	if p := modeltest.Score(t, f.Program, in, b)[0].Float64s(); math.Abs(p[0]-0.75) > 1e-12 || p[0] != p[3] {
-		t.Errorf("p %v", p)
-	}
-	if f.Notes.Importance != nil {
-		t.Errorf("importance %v", f.Notes.Importance)
+	// Leaves of one row are allowed, so that the columns are searched.
+	for _, options := range []string{"{min_rows: 1}", "{min_rows: 1, grow: depth_wise}", "{min_rows: 1, grow: oblivious}"} {
+		f := opFit(t, options, operators.TestEnv(), in, b, operators.Task{Kind: operators.Binary, Label: "y"})
+		if p := modeltest.Score(t, f.Program, in, b)[0].Float64s(); math.Abs(p[0]-0.75) > 1e-12 || p[0] != p[3] {
+			t.Errorf("%s: p %v", options, p)
+		}
+		if f.Notes.Importance != nil {
+			t.Errorf("%s: importance %v", options, f.Notes.Importance)
+		}
 	}
 }
 
