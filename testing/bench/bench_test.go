@@ -198,8 +198,8 @@ func TestReportFitsTheScreen(t *testing.T) {
 func TestRowsAreComplete(t *testing.T) {
 	root := filepath.Join("..", "..")
 	all := append(Rows(root), EmptyQuery(root))
-	if len(all) != 17 {
-		t.Errorf("%d rows, not eleven, five of training and the empty one", len(all))
+	if len(all) != 21 {
+		t.Errorf("%d rows, not eleven, five of training, four of predicting and the empty one", len(all))
 	}
 	ends := map[string][]string{"duckdb": {".sql"}, "polars": {".polars.js"}, "xgboost": {".sql", ".py"}}
 	for _, q := range all {

@@ -62,6 +62,30 @@ func training(name string, data func(ctx context.Context, s *Setup) ([]string, e
 	}
 }
 
+// predicting is a row that times a model of trees, learnt from 200,000 rows: predicting the rows to test five times.
+func predicting(name string, data func(ctx context.Context, s *Setup) ([]string, error), doc string, leaves int) Query {
+	q := training(name, data, doc, leaves, "--train", "200000", "--predict", "5")
+	q.Program.Core, q.Near, q.Far = "predict only", 0.005, 0.02
+	return q
+}
+
+// gapped is the flights with a twentieth of the values missing; the airports are categories to us and numbers to the peers.
+var gapped = func() Query {
+	q := predicting("predict gaps", gaps, "3M flights, airports as categories, a twentieth missing", 31)
+	q.Program.Args["headrace"] = append(q.Program.Args["headrace"], "--categories")
+	return q
+}()
+
+// singly is rows one at a time, as a service predicts them: 0.02 s of the core are 2 us a row.
+var singly = func() Query {
+	q := predicting("predict one", dense, "10,000 of the rows, one at a time", 31)
+	q.Peers = []string{"xgboost"}
+	for engine, args := range q.Program.Args {
+		q.Program.Args[engine] = append(args[:len(args)-2:len(args)-2], "--single", "10000")
+	}
+	return q
+}()
+
 // airports is without scikit-learn, which has no more than 255 categories.
 var airports = func() Query {
 	q := training("train airports 31", flights, "the flights, their airports as categories, 31 leaves", 31, "--categories")
@@ -74,7 +98,11 @@ func dense(_ context.Context, s *Setup) ([]string, error) {
 }
 
 func flights(ctx context.Context, s *Setup) ([]string, error) {
-	return s.each("flights", func(dir string, seed uint64) error { return train.Flights(ctx, dir, seed, s.Source) })
+	return s.each("flights", func(dir string, seed uint64) error { return train.Flights(ctx, dir, seed, s.Source, 0) })
+}
+
+func gaps(ctx context.Context, s *Setup) ([]string, error) {
+	return s.each("gaps", func(dir string, seed uint64) error { return train.Flights(ctx, dir, seed, s.Source, 0.05) })
 }
 
 // each makes data of every seed, each in a folder of its own.

@@ -76,6 +76,10 @@ var rows = []Query{
 	training("train flights 31", flights, "2.4M real flights as 6 numbers, 31 leaves", 31),
 	training("train flights 255", flights, "the same, 255 leaves", 255),
 	airports,
+	predicting("predict 31", dense, "1M rows of 28 numbers by 100 trees of 31 leaves", 31),
+	predicting("predict 255", dense, "the same, 255 leaves", 255),
+	gapped,
+	singly,
 }
 
 // Rows are the rows of the benchmark.

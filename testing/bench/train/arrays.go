@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"unsafe"
@@ -36,9 +38,21 @@ func Dense(dir string, seed uint64, rows int) error {
 	})
 }
 
-// Flights makes the folder of the real flights of a file, where it is not there yet. The seed draws the fifth to test on.
-func Flights(ctx context.Context, dir string, seed uint64, source string) error {
-	return prepare(dir, func() (gen.Table, error) { return gen.FlightTable(ctx, source, seed) })
+// Flights makes the folder of the real flights of a file, where it is not there yet. The seed draws the fifth to test on, and which values are
+// taken out: a share of them.
+func Flights(ctx context.Context, dir string, seed uint64, source string, missing float64) error {
+	return prepare(dir, func() (gen.Table, error) {
+		t, err := gen.FlightTable(ctx, source, seed)
+		random := rand.New(rand.NewPCG(seed, 1))
+		for _, x := range t.X {
+			for i := range x {
+				if missing > 0 && random.Float64() < missing {
+					x[i] = float32(math.NaN())
+				}
+			}
+		}
+		return t, err
+	})
 }
 
 func prepare(dir string, table func() (gen.Table, error)) error {
@@ -105,10 +119,7 @@ func (a *arrays) rows(from, n int) (gbdt.Data, error) {
 		}
 		f := gbdt.Feature{Name: name}
 		if a.categories && a.Levels[j] > 0 {
-			f.Codes, f.Levels = make([]int32, n), a.Levels[j]
-			for i, v := range c {
-				f.Codes[i] = int32(v)
-			}
+			f.Codes, f.Levels = codes(c), a.Levels[j]
 		} else {
 			f.Read = func(dst []float64, from int) { // a table's columns come to the learner as they are
 				for i, v := range c[from : from+len(dst)] {
@@ -119,6 +130,17 @@ func (a *arrays) rows(from, n int) (gbdt.Data, error) {
 		d.Features = append(d.Features, f)
 	}
 	return d, nil
+}
+
+// codes are numbers as a column of categories; what is missing is -1.
+func codes(x []float32) []int32 {
+	out := make([]int32, len(x))
+	for i, v := range x {
+		if out[i] = int32(v); v != v {
+			out[i] = -1
+		}
+	}
+	return out
 }
 
 func readAt[T float32 | float64](f io.ReaderAt, v []T, from int) error {

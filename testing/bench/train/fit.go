@@ -20,6 +20,9 @@ func Main(args []string) error {
 	o := gbdt.Defaults()
 	f.IntVar(&o.Leaves, "leaves", 31, "leaves of a tree")
 	f.IntVar(&o.Trees, "trees", 100, "trees")
+	rows := f.Int("train", 0, "how many of the rows to train on; 0: all")
+	times := f.Int("predict", 0, "time predicting the rows to test, so many times, in place of the fit")
+	single := f.Int("single", 0, "time predicting so many of the rows to test one at a time, in place of the fit")
 	threads := f.Int("threads", 2, "threads")
 	categories := f.Bool("categories", false, "columns of codes are categories, not numbers")
 	out := f.String("out", "", "file of the predictions")
@@ -35,24 +38,44 @@ func Main(args []string) error {
 		return err
 	}
 	a.categories = *categories
+	n := a.Rows - a.Test
+	if *rows > 0 {
+		n = min(n, *rows)
+	}
+	all := account.Start("making ready")
 	each := parallel(*threads)
 	var did account.Account
-	model, err := fit(&a, each, o, &did)
+	model, err := fit(&a, n, each, o, &did)
 	if err != nil {
 		return err
 	}
-	end := account.Start("prediction")
-	if *out != "" {
-		if err := predict(&a, each, model, *out); err != nil {
+	m, err := serve(&a, model)
+	if err != nil {
+		return err
+	}
+	if *times+*single > 0 {
+		work, err := m.timed(each, *times, *single)
+		if err == nil {
+			err = m.predict(&a, each, *out)
+		}
+		if err != nil {
 			return err
 		}
+		rest := all()
+		rest.Wall, rest.CPU = rest.Wall-work.Wall, rest.CPU-work.CPU
+		did = account.Account{Core: work.Wall, Apart: []account.Phase{rest}}
+		return did.Write(*told)
+	}
+	end := account.Start("prediction")
+	if err := m.predict(&a, each, *out); err != nil {
+		return err
 	}
 	did.Apart = []account.Phase{end()}
 	return did.Write(*told)
 }
 
-func fit(a *arrays, each func(int, func(int)), o gbdt.Options, did *account.Account) (*gbdt.Model, error) {
-	d, err := a.rows(0, a.Rows-a.Test)
+func fit(a *arrays, n int, each func(int, func(int)), o gbdt.Options, did *account.Account) (*gbdt.Model, error) {
+	d, err := a.rows(0, n)
 	if err != nil {
 		return nil, err
 	}
@@ -60,26 +83,6 @@ func fit(a *arrays, each func(int, func(int)), o gbdt.Options, did *account.Acco
 	model, err := gbdt.Fit(gbdt.Env{Parallel: each}, d, nil, o)
 	did.Core, did.Peak = time.Since(began).Seconds(), account.Resident()
 	return model, err
-}
-
-func predict(a *arrays, each func(int, func(int)), model *gbdt.Model, out string) error {
-	const size = 1 << 14
-	from := a.Rows - a.Test
-	label, p := make([]float64, a.Test), make([]float64, a.Test)
-	parts := (a.Test + size - 1) / size
-	errs := make([]error, parts)
-	each(parts, func(i int) {
-		lo, hi := i*size, min((i+1)*size, a.Test)
-		d, err := a.rows(from+lo, hi-lo)
-		if errs[i] = err; err == nil {
-			copy(label[lo:hi], d.Label)
-			model.Predict(d.Features, p[lo:hi])
-		}
-	})
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	return save(out, label, p)
 }
 
 // parallel is what the engine lends a fit.
