@@ -687,7 +687,7 @@ func (r *runner) publish(ctx context.Context) error {
 		return nil // a model of a sample is for trying out
 	}
 	// The report is written before the version appears: a disk that is full for it leaves the registry as it was.
-	meta := store.VersionMeta{Run: r.run.ID, DAG: r.p.Name, Hash: r.out.Hash, Created: r.cfg.Now(), Metrics: headline(r.out.Evals)}
+	meta := store.VersionMeta{Run: r.run.ID, DAG: r.p.Name, Hash: r.out.Hash, Created: r.cfg.Now(), Metrics: r.published()}
 	v, err := r.ws.PublishAs(p.As, p.Alias, r.files, meta, func(v int) error { return r.report(v, p.Alias) })
 	if err != nil {
 		return err
@@ -697,15 +697,29 @@ func (r *runner) publish(ctx context.Context) error {
 	return nil
 }
 
-func headline(evals []report.Evaluation) map[string]float64 {
+// published are the metrics of the model that is published: of the evaluation that the gates read, else of the first of that model.
+func (r *runner) published() map[string]float64 {
+	step := ""
+	for _, e := range r.pl.Evals {
+		if _, some := e.Node.Op.(operators.Probe); some || e.Model != r.pl.Model {
+			continue // a probe measures some of the rows
+		}
+		if step == "" || e.Node == r.pl.Report {
+			step = e.Node.Label()
+		}
+	}
 	m := map[string]float64{}
-	for _, e := range evals {
+	for _, e := range r.out.Evals {
+		if e.Step != step {
+			continue
+		}
 		for _, x := range e.Result.Models {
-			if x.Name == "" && x.Influence == nil { // that measures some of the rows
-				for _, v := range x.Metrics {
-					if !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0) {
-						m[v.Name] = v.Value
-					}
+			if x.Name != "" {
+				continue // the champion's
+			}
+			for _, v := range x.Metrics {
+				if !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0) {
+					m[v.Name] = v.Value
 				}
 			}
 		}
