@@ -146,9 +146,7 @@ func call(s string) (f string, args []string, ok bool) {
 	return f, args, len(args) >= 2
 }
 
-// lowerIsBetter are the metrics whose worst slice is the greatest.
-var lowerIsBetter = map[string]bool{"log_loss": true, "brier": true, "rmse": true, "mae": true, "unknown": true}
-
+// sliceMetric is the metric of a slice, or of the worst: where lower is better, the greatest.
 func sliceMetric(m operators.ModelResult, f string, args []string) (worst float64, ok bool) {
 	for _, s := range m.Slices {
 		if s.Column != args[1] || f == "slice" && (len(args) < 3 || s.Value != args[2]) {
@@ -158,7 +156,7 @@ func sliceMetric(m operators.ModelResult, f string, args []string) (worst float6
 		if !have || math.IsNaN(v) && f == "worst" {
 			continue // a slice with one class has no AUC
 		}
-		if !ok || lowerIsBetter[args[0]] == (v > worst) {
+		if !ok || (report.Better(args[0]) < 0) == (v > worst) {
 			worst, ok = v, true
 		}
 	}

@@ -286,7 +286,7 @@ func Better(name string) float64 {
 	switch name {
 	case "auc", "auc_weighted", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1", "r2":
 		return 1
-	case "log_loss", "brier", "rmse", "mae", "unknown":
+	case "log_loss", "brier", "rmse", "mae", "pinball_loss", "huber_loss", "mean_poisson_deviance", "mean_gamma_deviance", "mean_tweedie_deviance", "unknown":
 		return -1
 	}
 	return 0
