@@ -12,7 +12,7 @@ import (
 // Options are what a DAG file says of a Parquet source or sink.
 type Options struct {
 	Path         string `param:"path" doc:"A file, a glob, or a folder; of a sink, the file." required:"true"`
-	Compression  string `param:"compression" doc:"Of a sink: how pages are compressed." default:"zstd" oneof:"zstd,snappy,none"`
+	Compression  string `param:"compression" doc:"Of a sink: how pages are compressed." default:"zstd" enum:"zstd|snappy|none"`
 	RowGroupRows int    `param:"row_group_rows" doc:"Of a sink: rows of a row group, which is what one worker reads at a time." default:"122880" min:"1" max:"16777216"`
 	PageMaxBytes int    `param:"page_max_bytes" doc:"Of a source: a page that expands to more is refused." default:"134217728" min:"65536" max:"1073741824"`
 }

@@ -3,6 +3,8 @@ package param
 import (
 	"fmt"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -115,6 +117,11 @@ func (p *fields) read(t reflect.Type, index []int) {
 		if !sf.IsExported() {
 			fail(sf, "an option that is not exported")
 		}
+		for _, key := range tagKeys(sf.Tag) {
+			if !slices.Contains(known, key) {
+				fail(sf, "no tag %q", key)
+			}
+		}
 		name, mode, _ := strings.Cut(tag, ",")
 		at := append(append([]int{}, index...), i)
 		if name == "" && mode == "inline" && sf.Type.Kind() == reflect.Struct && !sf.Type.Implements(decoderType) {
@@ -149,6 +156,22 @@ func (p *fields) read(t reflect.Type, index []int) {
 		}
 		p.list = append(p.list, f)
 	}
+}
+
+// known are the keys of an option's tags: one that is misspelt would be a bound that does not hold.
+var known = []string{"param", "doc", "default", "min", "max", "enum", "required", "secret", "nan", "inf"}
+
+// tagKeys are the keys of a tag, as reflect reads it.
+func tagKeys(t reflect.StructTag) (keys []string) {
+	for s := strings.TrimLeft(string(t), " "); s != ""; s = strings.TrimLeft(s, " ") {
+		key, rest, _ := strings.Cut(s, ":")
+		value, err := strconv.QuotedPrefix(rest)
+		if err != nil {
+			return append(keys, s) // known to nobody
+		}
+		keys, s = append(keys, key), rest[len(value):]
+	}
+	return keys
 }
 
 // check panics, by fail, where the tags cannot be meant.

@@ -331,6 +331,8 @@ func TestBadTags(t *testing.T) {
 			A int `param:"a" default:"1" required:"true"`
 		}{}, &struct {
 			A int `param:"a" default:"x"`
+		}{}, &struct {
+			A string `param:"a" default:"x" oneof:"x,y"`
 		}{}, 3,
 	} {
 		func() {

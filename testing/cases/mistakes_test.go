@@ -222,6 +222,8 @@ var furtherMistakes = []mistake{
 	{name: "option missing", old: "train: 0.7, valid: 0.1, test: 0.2}", new: "valid: 0.1, test: 0.2}", also: [2]string{"    sample.split:", "    §sample.split:"}, code: "E0207"},
 	{name: "shares above one", old: "train: 0.7,", new: "train: 0.9,", also: [2]string{"    sample.split:", "    §sample.split:"}, code: "E0213"},
 	{name: "choice misspelt", old: "method: target", new: "method: §targt", code: "E0208"},
+	{name: "codec misspelt", new: "\nsinks:\n  out: {from: model.test, parquet: {path: out.parquet, compression: §gzip}}\n", code: "E0208"},
+	{name: "codec of another format", new: "\nsinks:\n  out: {from: model.test, arrow: {path: out.arrow, compression: §snappy}}\n", code: "E0208"},
 	{name: "text where a number belongs", old: "leaves: 63", new: "leaves: §many", code: "E0205"},
 	{name: "fraction where a whole number belongs", old: "leaves: 63", new: "leaves: §63.5", code: "E0205"},
 	{name: "list where a number belongs", old: "leaves: 63", new: "leaves: §[63]", code: "E0205"},
