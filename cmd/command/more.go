@@ -179,11 +179,19 @@ func (a *app) list() {
 	if !isTerminal(a.out) {
 		p.width = math.MaxInt
 	}
+	var names, docs []string
 	for _, s := range operators.Catalogue() {
-		p.item(s.Name, firstSentence(s.Doc), 21)
+		names, docs = append(names, s.Name), append(docs, s.Doc)
 	}
 	for _, f := range connectors.Formats() {
-		p.item(f.Name, firstSentence(f.Doc), 21)
+		names, docs = append(names, f.Name), append(docs, f.Doc)
+	}
+	at := 0
+	for _, n := range names {
+		at = max(at, len(n)+2)
+	}
+	for i, n := range names {
+		p.item(n, firstSentence(docs[i]), at)
 	}
 }
 

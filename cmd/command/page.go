@@ -30,8 +30,16 @@ func (p *page) line(indent int, words string) {
 	}
 }
 
-// item writes a name and what it means, which begins at a column of the page.
+// itemLeast is how wide the column must be that a meaning stands in.
+const itemLeast = 24
+
+// item writes a name and what it means, which begins at a column of the page; below the name where the page is too narrow for two columns.
 func (p *page) item(name, doc string, at int) {
+	if p.width-at < itemLeast {
+		fmt.Fprintln(p.w, name)
+		p.line(4, doc)
+		return
+	}
 	for i, l := range wrap(doc, p.width-at) {
 		if i > 0 {
 			name = ""

@@ -14,6 +14,10 @@ func TestCatalogue(t *testing.T) {
 		if !strings.HasSuffix(s.Doc, ".") {
 			t.Errorf("%s: the doc is no sentence: %q", s.Name, s.Doc)
 		}
+		// headrace ops shows the first sentence alone: a stop within brackets would cut it.
+		if first, _, _ := strings.Cut(s.Doc, ". "); strings.Count(first, "(") != strings.Count(first, ")") {
+			t.Errorf("%s: the first sentence ends within brackets: %q", s.Name, first)
+		}
 		if len(s.Example) == 0 {
 			t.Errorf("%s shows no example", s.Name)
 		}

@@ -28,9 +28,9 @@ type Operator struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.isolation_forest", Version: 1, New: func() operators.Op { return &Operator{} },
-		Doc: "Finds rows unlike the others (Liu et al. 2008): each tree parts a few rows by columns and thresholds drawn at random, and a row that is " +
-			"soon alone is an anomaly. score is 2 to the power -E/c, where E is the mean number of splits on the way and c what it is expected to " +
-			"be: near 1 for anomalies, below 0.5 for what is ordinary. The label, if the task names one, is no feature; rows are drawn by " +
+		Doc: "Finds rows unlike the others, without a label: an isolation forest. Each tree parts a few rows by columns and thresholds drawn at random, and a " +
+			"row that is soon alone is an anomaly (Liu, Ting and Zhou, 2008). score is 2 to the power -E/c, where E is the mean number of splits on the way and " +
+			"c what it is expected to be: near 1 for anomalies, below 0.5 for what is ordinary. The label, if the task names one, is no feature; rows are drawn by " +
 			"task.weight. Strings need no encoding: a split draws a side for each value.",
 		Example: []operators.Example{{
 			Doc:     "one number far from the others",
