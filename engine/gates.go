@@ -56,11 +56,15 @@ func (r *runner) gates(context.Context) error {
 		r.out.Passed = r.out.Passed && d.Passed
 		r.out.Gates = append(r.out.Gates, d)
 	}
-	if share := float64(ev.Overlap) / math.Max(1, float64(ev.Rows)); share > overlapMax && g.Overlap != "allow" {
-		r.out.Passed = false
-		r.out.Gates = append(r.out.Gates, report.Gate{Line: "champion overlap", Reason: fmt.Sprintf(
-			"the champion has learnt from %.1f%% of the evaluated rows (%d of %d), more than 1%%; gates.champion_overlap: allow lets it pass", 100*share, ev.Overlap, ev.Rows)})
+	overlap := func(line, who string, rows int64) {
+		if share := float64(rows) / math.Max(1, float64(ev.Rows)); share > overlapMax && g.Overlap != "allow" {
+			r.out.Passed = false
+			r.out.Gates = append(r.out.Gates, report.Gate{Line: line, Reason: fmt.Sprintf(
+				"%s has learnt from %.1f%% of the evaluated rows (%d of %d), more than 1%%; gates.champion_overlap: allow lets it pass", who, 100*share, rows, ev.Rows)})
+		}
 	}
+	overlap("champion overlap", "the champion", ev.Overlap)
+	overlap("continue overlap", ev.Before+", which the model goes on from,", ev.BeforeOverlap)
 	if err := r.run.Event("gates", map[string]any{"passed": r.out.Passed, "lines": r.out.Gates}); err != nil {
 		return err
 	}

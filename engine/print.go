@@ -297,6 +297,9 @@ func (p *planPrinter) step(lead string, s *dags.Step, group []*plan.Node) {
 		p.list(fmt.Sprintf("%slearns from %s%s: ", lead, parts, copies(group)), cols, ", ")
 	case operators.Gather:
 		p.list(fmt.Sprintf("%sgathers %s%s: ", lead, parts, copies(group)), cols, ", ")
+		if m := o.Model; m != nil && m.Start != "" {
+			p.text(lead, report.Visible(m.Start))
+		}
 	case operators.Probe:
 		p.list(fmt.Sprintf("%sruns the model on %s: ", lead, parts), cols, ", ")
 	case operators.Reduce:

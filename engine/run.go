@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -73,7 +74,7 @@ func (c Config) filled(p *dags.Pipeline) Config {
 // Check checks a pipeline: footers and headers are read, and no row.
 func Check(ctx context.Context, p *dags.Pipeline, cfg Config, to ...string) (*plan.Plan, diag.List) {
 	cfg = cfg.filled(p)
-	pl, list := plan.Make(p, plan.Options{Open: opener(ctx, cfg), To: to})
+	pl, list := plan.Make(p, plan.Options{Open: opener(ctx, cfg), To: to, Published: published(p, cfg)})
 	return pl, append(list, overwrites(cfg.FS, pl)...)
 }
 
@@ -167,6 +168,7 @@ func closeSources(pl *plan.Plan) {
 type Outcome struct {
 	Run       string
 	Dir       string
+	Starts    []operators.Fact // of each step that is to go on from a published model, from which, or why it begins anew
 	Evals     []report.Evaluation
 	Gates     []report.Gate
 	Passed    bool
@@ -204,7 +206,7 @@ func Run(ctx context.Context, p *dags.Pipeline, cfg Config) (out *Outcome, err e
 	}
 	defer release()
 	run, err := ws.NewRun(p.Name, store.RunMeta{DAG: p.Name, File: p.File, Digest: p.Digest, Engine: Version, Date: cfg.Date, Params: params(p),
-		Started: start, Workers: cfg.Workers})
+		Models: pl.Before(), Started: start, Workers: cfg.Workers})
 	if err != nil {
 		return nil, err
 	}
@@ -260,6 +262,7 @@ type runner struct {
 	x        *exec.Exec
 	digests  *digesting
 	champion map[*plan.Evaluation]*champion
+	before   map[*plan.Evaluation]*program.Graph // the split of the model that the evaluated one goes on from
 	graphs   map[*plan.Node]program.Graph
 	evals    []exec.Evaluation
 	files    map[string][]byte
@@ -269,7 +272,9 @@ func (r *runner) all(ctx context.Context) error {
 	if err := r.champions(); err != nil {
 		return err
 	}
+	r.splits()
 	r.pl.Narrow(nil)
+	r.out.Starts = r.pl.Starts()
 	if limit := r.cfg.memory(); limit > 0 {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit))
 	}
@@ -516,6 +521,9 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 		for _, n := range r.pl.Evals {
 			if n.Node == e.Node {
 				v.Notes = n.Model.Full().Notes
+				if b := n.Model.Out.Model.Before; b != nil {
+					v.Before, v.BeforeOverlap = b.String(), e.Overlap[""]
+				}
 				if c := r.champion[n]; c != nil {
 					v.Champion, v.ChampionMissing = c.ref, c.missing
 					if c.none {
@@ -533,7 +541,7 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 // scored are the models that an evaluation scores: the new one, and the champion if it can be.
 func (r *runner) scored(e *plan.Evaluation) []exec.Scored {
 	want := e.Node.Out.Eval.Scores
-	s := []exec.Scored{{Graph: r.graphs[e.Model].Narrow(want)}}
+	s := []exec.Scored{{Graph: r.graphs[e.Model].Narrow(want), Split: r.before[e]}}
 	if c := r.champion[e]; c != nil && c.b != nil && c.missing == "" {
 		s = append(s, exec.Scored{Name: "champion", Graph: c.b.Graph.Narrow(want), Split: c.b.Split})
 	}
@@ -672,6 +680,8 @@ func (r *runner) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	data = maps.Clone(data)
+	maps.Copy(data, r.pl.Before())
 	t := s.Model.Site.Task
 	d := bundle.Draft{Engine: Version, Name: p.As, DAG: r.p.Digest, Graph: g, Split: r.split(s), Inputs: s.Inputs, Golden: golden, Data: data,
 		Task: bundle.Task{Kind: t.Kind, Label: t.Label, Positive: t.Positive, Scores: s.Want}}

@@ -34,6 +34,10 @@ type Site struct {
 	Task  Task
 	Seed  uint64
 	Model *Model // of input 0, where that is a model step
+	// Published finds a model of the registry by its reference, for steps that go on from one: the same for Check and for Fit,
+	// whatever is published meanwhile. No model and no error say that there is none yet, and that this DAG is what will publish it.
+	// It is nil where there is no registry, as in the tests of a DAG file.
+	Published func(ref string) (*Published, error)
 }
 
 // TaskKind is what is learnt.
@@ -121,7 +125,9 @@ type Reads struct {
 type Model struct {
 	Kind     TaskKind
 	Features []string
-	Scores   []string // its made columns, the one that metrics use first: "p", "pred"
+	Scores   []string   // its made columns, the one that metrics use first: "p", "pred"
+	Before   *Published // that its fit goes on from; nil: it begins anew
+	Start    string     // that in words, or why it begins anew; "" where nothing else was asked for
 }
 
 // Eval is what an evaluation asks of the engine: batches come with Reads.Cols, then Raw (the columns of the serving place), then,

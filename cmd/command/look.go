@@ -109,6 +109,9 @@ func (a *app) show() *cobra.Command {
 				by, sum, _ := strings.Cut(m.Sources[k], ":")
 				fmt.Fprintf(t, "source %s\t%s %.16s\n", k, by, sum)
 			}
+			for _, k := range sortedKeys(m.Models) {
+				fmt.Fprintf(t, "went on from\t%s %.12s\n", k, m.Models[k])
+			}
 			if err := t.Flush(); err != nil {
 				return err
 			}

@@ -172,6 +172,9 @@ func count(n int64) string {
 // outcome prints what came of a run: the metrics, each gate's verdict, what was published, where the report is.
 func (a *app) outcome(o *engine.Outcome) {
 	w := a.out
+	for _, s := range o.Starts {
+		fmt.Fprintf(w, "\n%s: %s\n", s.Name, s.Text)
+	}
 	for _, e := range o.Evals {
 		fmt.Fprintf(w, "\n%s: %s rows\n", e.Step, count(e.Rows))
 		metricsTable(w, e)

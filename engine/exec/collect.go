@@ -240,7 +240,7 @@ func (x *Exec) give(ctx context.Context, st Stage, n *plan.Node, cols []string, 
 type Scored struct {
 	Name  string // "" or "champion"
 	Graph program.Graph
-	Split *program.Graph // gives batch.Part as the model's own split had it; nil: not known
+	Split *program.Graph // gives batch.Part as the model's own split had it, of the new model as that of the model that it goes on from; nil: not known
 }
 
 // Evaluation is what came of an evaluate step.

@@ -244,6 +244,9 @@ func (m *maker) Step(id string, op operators.Op, in ...operators.Node) operators
 	if len(ins) > 0 {
 		site.Model = ins[0].Modelled().Out.Model
 	}
+	if m.opt.Published != nil {
+		site.Published = m.published
+	}
 	if b, ok := op.(operators.Macro); ok {
 		_, l := op.Check(site)
 		m.found(l)

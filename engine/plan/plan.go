@@ -192,7 +192,8 @@ type Evaluation struct {
 	Node    *Node
 	Model   *Node
 	Serving *Serving
-	// Champion are the columns of the serving place that the champion's bundle reads: set before Narrow.
+	// Champion are the columns of the serving place that the champion's bundle reads, and the split of the model that the new one goes on
+	// from: set before Narrow.
 	Champion []string
 }
 
@@ -200,6 +201,8 @@ type Evaluation struct {
 type Options struct {
 	Open func(s *dags.Source, want []connectors.Want) (connectors.Dataset, diag.List)
 	To   []string // steps whose rows are asked for: they count as used
+	// Published finds a model of the registry; nil: there is no registry. See operators.Site.
+	Published func(ref string) (*operators.Published, error)
 }
 
 // pass is one step of making a plan.
@@ -215,6 +218,7 @@ var passes = []pass{
 	{"parts", (*maker).parts},
 	{"leaks", (*maker).leaks},
 	{"models", (*maker).models},
+	{"continued", (*maker).continued},
 	{"gates", (*maker).gates},
 	{"publish", (*maker).publish},
 	{"sinks", (*maker).sinks},
@@ -234,11 +238,13 @@ type maker struct {
 	labelTold bool
 	unfit     map[*dags.Step]bool // steps for which the task or its label is not there, or is of another kind
 	bad       map[*Node]bool      // reported already: silent from here on
+	looked    map[string]looked   // published models by their references
 }
 
 // Make checks a pipeline and plans it. The plan is good to run only if the diagnostics hold no error.
 func Make(p *dags.Pipeline, opt Options) (*Plan, diag.List) {
-	m := &maker{Plan: &Plan{Pipeline: p, ByID: map[string]*Node{}, Seed: hash.Seed(p.Name)}, opt: opt, bad: map[*Node]bool{}, unfit: map[*dags.Step]bool{}}
+	m := &maker{Plan: &Plan{Pipeline: p, ByID: map[string]*Node{}, Seed: hash.Seed(p.Name)}, opt: opt, bad: map[*Node]bool{}, unfit: map[*dags.Step]bool{},
+		looked: map[string]looked{}}
 	for _, pass := range passes {
 		pass.run(m)
 	}

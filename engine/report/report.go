@@ -40,6 +40,8 @@ type Evaluation struct {
 	Champion        string          // the reference; "" where none is compared
 	ChampionMissing string          // why it was not scored; "" where it was
 	Overlap         int64           // of Rows, how many the champion has learnt from
+	Before          string          // the model that this one goes on from; "" where there is none
+	BeforeOverlap   int64           // of Rows, how many that has learnt from
 }
 
 // Gate is a line of the gates with its verdict.

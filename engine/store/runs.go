@@ -25,7 +25,8 @@ type RunMeta struct {
 	Engine   string            `json:"engine"`
 	Date     string            `json:"date,omitempty"`
 	Params   map[string]string `json:"params"`
-	Sources  map[string]string `json:"sources"` // digest of each
+	Sources  map[string]string `json:"sources"`          // digest of each
+	Models   map[string]string `json:"models,omitempty"` // that steps went on from: hash of each
 	Workers  int               `json:"workers"`
 	Started  time.Time         `json:"started"`
 	Finished *time.Time        `json:"finished,omitempty"`

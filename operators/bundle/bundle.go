@@ -50,7 +50,7 @@ type Manifest struct {
 	Split   *Graph            `json:"split,omitempty"` // gives the part that a row had: 0 train, 1 valid, 2 test
 	Golden  Golden            `json:"golden"`
 	DAG     string            `json:"dag"`  // digest of the DAG with its parameters
-	Data    map[string]string `json:"data"` // digest of each source
+	Data    map[string]string `json:"data"` // digest of each source, and the hash of each model that was gone on from, as models://NAME@VERSION
 	Files   []File            `json:"files"`
 }
 

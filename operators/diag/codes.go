@@ -59,11 +59,13 @@ const (
 	NotAModel        Code = "E0506"
 	ServePlace       Code = "E0507"
 	ServeKnown       Code = "E0508"
+	ContinueBad      Code = "E0509"
 	SourceBad        Code = "E0601"
 	SinkBad          Code = "E0602"
 	Contract         Code = "E0603"
 	UnusedStep       Code = "W0201"
 	UnknownMoment    Code = "W0401"
+	FittedAgain      Code = "W0501"
 	UnusedParam      Code = "W0202"
 	BadArgument      Code = "E0109"
 )
@@ -115,11 +117,13 @@ var Summaries = map[Code]string{
 	NotAModel:        "publish or evaluate of a step that is no model",
 	ServePlace:       "serving would need rows of two places",
 	ServeKnown:       "serving would need a column that is known too late",
+	ContinueBad:      "training that cannot go on from a published model",
 	SourceBad:        "a source that cannot be read",
 	SinkBad:          "a sink that cannot be written",
 	Contract:         "a source that breaks its contract",
 	UnusedStep:       "a step that nothing uses",
 	UnknownMoment:    "a feature that is not said when it is known",
+	FittedAgain:      "a feature that is fitted again, under trees of a published model",
 	UnusedParam:      "a parameter that nothing uses",
 	BadArgument:      "an argument of the command that cannot be used",
 }

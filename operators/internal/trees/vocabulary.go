@@ -17,8 +17,8 @@ type Vocabulary struct {
 	text []string // of each code
 }
 
-// NewVocabularies are those of the features of a table.
-func NewVocabularies(features []operators.Field, train operators.Table) Vocabularies {
+// NewVocabularies are those of the features of a table. more are values that each feature has besides, where they are given.
+func NewVocabularies(features []operators.Field, train operators.Table, more ...[]string) Vocabularies {
 	v := make(Vocabularies, len(features))
 	for j, f := range features {
 		if !f.Type.Text() {
@@ -26,6 +26,10 @@ func NewVocabularies(features []operators.Field, train operators.Table) Vocabula
 		}
 		t := &Vocabulary{keys: counts.Keys{Type: f.Type}}
 		t.keys.Codes(nil, &train.Cols[j])
+		if j < len(more) {
+			col := batch.OfStrings(more[j])
+			t.keys.Codes(nil, &col)
+		}
 		t.rank = make([]int32, t.keys.Len())
 		for code, k := range t.keys.Sorted() {
 			t.rank[k] = int32(code)

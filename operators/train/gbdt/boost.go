@@ -60,14 +60,16 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 	}
 	m := &Model{
 		Objective: o.Objective,
+		Features:  metaOf(&train),
 		Gain:      make([]float64, len(train.Features)),
 		Splits:    make([]int64, len(train.Features)),
 	}
-	for _, f := range train.Features {
-		m.Features = append(m.Features, Meta{Name: f.Name, Levels: f.Levels})
-	}
 	l := newLoss(t, &train, &o)
 	base, single := l.begin()
+	if from := o.Before; from != nil {
+		// Of labels that are all one, too, the model may have said another.
+		base, single, l.score = from.Base, false, from.Train
+	}
 	m.Base = base
 	var val *validation
 	if valid != nil {
@@ -80,6 +82,9 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 		meter, err := newMeter(t, valid, &o, base)
 		if err != nil {
 			return nil, err
+		}
+		if o.Before != nil {
+			meter.score = o.Before.Valid
 		}
 		m.Metric = meter.name
 		val = &validation{meter: meter}
@@ -141,6 +146,10 @@ func (b *booster) run() error {
 	if b.o.Dart.on() {
 		b.dropout = newDropout(b.o)
 	}
+	if b.o.Before != nil && b.val != nil {
+		b.m.Start = b.val.meter.value()
+		b.val.best = b.m.Start // of no round: the model as it was
+	}
 	for t := 0; t < b.o.Trees; t++ {
 		if b.env.Stop != nil {
 			if err := b.env.Stop(); err != nil {
@@ -164,8 +173,8 @@ func (b *booster) run() error {
 		if len(dropped) > 0 {
 			b.dropout.normalize(b, dropped)
 		}
-		if most == 1 && !b.o.draws() {
-			// The next trees would find as little.
+		if most == 1 && !b.o.draws() && b.o.Before == nil {
+			// The next trees would find as little. Behind a model they may have all rows to move.
 			b.m.Trees = b.m.Trees[:t*len(p)]
 			return nil
 		}
@@ -275,7 +284,7 @@ func (b *booster) measure(done int) bool {
 	if v != nil {
 		metric, value = v.meter.name, v.meter.value()
 		b.m.Curve = append(b.m.Curve, value)
-		if done == 1 || v.meter.better(value, v.best) {
+		if done == 1 && b.o.Before == nil || v.meter.better(value, v.best) {
 			v.best, v.at = value, done
 			if b.dropout != nil {
 				b.dropout.keep(b.m.Trees)
@@ -305,4 +314,5 @@ func (b *booster) finish() {
 			m.Splits[f]++
 		}
 	}
+	m.goOn(b.o.Before)
 }

@@ -47,10 +47,22 @@ type dropout struct {
 }
 
 func newDropout(o *Options) *dropout {
-	if o.leaves() <= 1<<8 {
-		return &dropout{train: &routesOf[uint8]{}, valid: &routesOf[uint8]{}}
+	var train, valid [][]float64
+	if o.Before != nil { // whose scores move with the fit
+		train, valid = cloned(o.Before.Train), cloned(o.Before.Valid)
 	}
-	return &dropout{train: &routesOf[uint16]{}, valid: &routesOf[uint16]{}}
+	if o.leaves() <= 1<<8 {
+		return &dropout{train: &routesOf[uint8]{start: train}, valid: &routesOf[uint8]{start: valid}}
+	}
+	return &dropout{train: &routesOf[uint16]{start: train}, valid: &routesOf[uint16]{start: valid}}
+}
+
+func cloned(score [][]float64) [][]float64 {
+	out := make([][]float64, len(score))
+	for k := range out {
+		out[k] = slices.Clone(score[k])
+	}
+	return out
 }
 
 // routes are the leaves of rows, tree by tree.
@@ -61,7 +73,10 @@ type routes interface {
 	sum(t *trees.Team, score [][]float64, m *Model, dropped []int)
 }
 
-type routesOf[T uint8 | uint16] struct{ leaf [][]T }
+type routesOf[T uint8 | uint16] struct {
+	leaf  [][]T
+	start [][]float64 // of each output, what the trees of the model before say, which never go; nil without it
+}
 
 func (r *routesOf[T]) add(t *trees.Team, n int, pieces []span, rows []int32, table *leafTable, bytes trees.Binned) {
 	leaf := make([]T, n)
@@ -92,6 +107,9 @@ func (r *routesOf[T]) sum(t *trees.Team, score [][]float64, m *Model, dropped []
 			s := score[k][begin:end]
 			for i := range s {
 				s[i] = base
+			}
+			if r.start != nil {
+				copy(s, r.start[k][begin:end])
 			}
 			for at := k; at < len(m.Trees); at += len(m.Base) {
 				if slices.Contains(dropped, at/len(m.Base)) {

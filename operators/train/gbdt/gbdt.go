@@ -117,6 +117,7 @@ type Options struct {
 	Goss             Goss // draws rows, instead of RowSample
 	Dart             Dart
 	Seed             uint64
+	Before           *Before // the model that the fit goes on from; nil is none
 
 	// Monotone is of each feature 1 where scores may only rise with it, all else equal, -1 where they may only fall, and 0 otherwise.
 	// Missing values are outside the order. Nil is 0 for all.

@@ -15,10 +15,12 @@ type Model struct {
 	Features  []Meta
 	Base      []float64
 	Trees     []Tree // of each round, a tree an output
-	// Best is the number of rounds kept: len(Trees) / len(Base).
-	Best int
+	// Best is the number of rounds kept, behind those of the model before:
+	// len(Trees) / len(Base) - Before.
+	Best, Before int
 	// Gain and Splits are, for every feature, the sum of the gains and the
-	// number of the splits on it in the trees kept.
+	// number of the splits on it in the trees kept; no gain is known of those
+	// of the model before.
 	Gain   []float64
 	Splits []int64
 	// Metric names what Curve holds: Curve[i] is the metric on the validation
@@ -26,10 +28,18 @@ type Model struct {
 	// validation data.
 	Metric string
 	Curve  []float64
+	Start  float64 // the metric of the model before
 }
 
 // Meta is what a model needs to know of a feature.
 type Meta = trees.Meta
+
+func metaOf(d *Data) (meta []Meta) {
+	for _, f := range d.Features {
+		meta = append(meta, Meta{Name: f.Name, Levels: f.Levels})
+	}
+	return meta
+}
 
 // Tree is one of a model's.
 type Tree = trees.Tree

@@ -386,7 +386,6 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, output int, o *Option
 	if k, ok := l.objective.(renewer); ok {
 		return l.renewed(k, t, o)
 	}
-	k, steps := l.objective.(stepper)
 	g := make([]float64, len(t.leaves))
 	h := make([]float64, len(t.leaves))
 	if gr.packed.final {
@@ -418,15 +417,20 @@ func (l *loss) leaves(gr *grower, t *grown, pieces []span, output int, o *Option
 	}
 	values := make([]float64, len(t.leaves))
 	for i := range values {
-		// A leaf without rows (a draw of none) has no hessian to divide by.
-		top, h := soft(g[i], o.L1), h[i]+o.L2+t.leaves[i].l2
-		switch {
-		case top == 0:
-		case steps:
-			values[i] = o.LearningRate * k.step(top, h)
-		default:
-			values[i] = -o.LearningRate * top / h
-		}
+		values[i] = l.value(g[i], h[i]+o.L2+t.leaves[i].l2, o)
 	}
 	return values
+}
+
+// value is that of a leaf by the sums of its rows, the penalty on its size in h.
+func (l *loss) value(g, h float64, o *Options) float64 {
+	k, steps := l.objective.(stepper)
+	switch top := soft(g, o.L1); {
+	case top == 0: // a leaf without rows (a draw of none) has no hessian to divide by
+		return 0
+	case steps:
+		return o.LearningRate * k.step(top, h)
+	default:
+		return -o.LearningRate * top / h
+	}
 }

@@ -32,6 +32,8 @@ type Operator struct {
 	Threshold    float64    `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
 	Explain      bool       `param:"explain" doc:"add a wide column shap: what each feature adds to the raw score of a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean raw score of the rows learnt from; together they are the raw score, of a binary task the log-odds, of poisson, gamma and tweedie the logarithm of pred"`
 
+	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees"`
+
 	Losses  `param:",inline"`
 	Growing `param:",inline"`
 }
@@ -177,6 +179,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	}
 	o.checkGrowth(&l)
 	o.checkConstraints(s, &l)
+	o.checkContinue(s, out.Model, &l)
 	switch {
 	case o.Explain && s.Task.Kind == operators.Multiclass:
 		l.Add(diag.New(diag.OptionConflict, diag.Option("explain"), "explain is of one score a row, and each class has its own").
@@ -215,15 +218,28 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	}
 	opt := o.options(s)
 	o.constrain(&opt, r.Features, train.Cols)
+	from, anew, err := o.before(s)
+	if err != nil {
+		return out, fmt.Errorf("train.gbdt: continue: %w", err)
+	}
+	if from != nil {
+		opt.Trees = o.added()
+	}
 	rows := int64(train.N + valid.N)
 	leaves := min(opt.Leaves, train.N/(2*opt.MinRows)+1) // that have rows enough to be split
 	// besides the input: codes, bins in both layouts, labels, scores, gradients, lists of rows; and the histograms of the leaves
 	bytes := rows*(int64(6*len(r.Features)+52)+opt.keptBytes()) + 24*256*int64(len(r.Features))*int64(leaves)
+	if o.refits(from) {
+		bytes += 8 * rows * int64(len(r.Features)) // numbers, for trees to ask for them
+	}
 	if err := env.Grant(bytes); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
-	v := trees.NewVocabularies(r.Features, train)
+	v := trees.NewVocabularies(r.Features, train, from.texts(r.Features)...)
 	data, classes, err := tableData(v, r, train, nil, true)
+	if err == nil && from != nil && r.Kind == operators.Multiclass {
+		classes, err = from.classes(r, &train.Cols[len(r.Features)], &data, classes)
+	}
 	if err != nil {
 		return out, err
 	}
@@ -241,7 +257,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		}
 		held = &d
 	}
-	m, err := Fit(Env{
+	lent := Env{
 		Parallel: env.Parallel,
 		Stop:     env.Context.Err,
 		Progress: func(done, total int, metric string, value float64) {
@@ -250,7 +266,21 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 				env.Log(metric, done, value)
 			}
 		},
-	}, data, held, opt)
+	}
+	if from != nil {
+		opt.Before = from.over(v, r)
+	}
+	if from != nil && !o.refits(from) {
+		if err := opt.Before.score(env, v, r, train, valid, data); err != nil {
+			return out, fmt.Errorf("train.gbdt: continue: %w", err)
+		}
+	}
+	var m *Model
+	if o.refits(from) {
+		m, err = Refit(lent, data, opt, *o.Continue.Refit)
+	} else {
+		m, err = Fit(lent, data, held, opt)
+	}
 	if err != nil {
 		if e := env.Context.Err(); e != nil {
 			return out, err
@@ -264,7 +294,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 			return out, fmt.Errorf("train.gbdt: explain: %w", err)
 		}
 	}
-	out.Notes = notes(m, opt, train.N, valid.N)
+	out.Notes = notes(m, opt, train.N, valid.N, o.start(from, anew))
 	return out, nil
 }
 
@@ -291,7 +321,7 @@ func splitsText(names []string, splits []int64) string {
 }
 
 // notes are the importance of the features, the curve of the metric, and how many trees there are.
-func notes(m *Model, o Options, train, valid int) (n operators.Notes) {
+func notes(m *Model, o Options, train, valid int, start string) (n operators.Notes) {
 	names := make([]string, len(m.Features))
 	for j, f := range m.Features {
 		names[j] = f.Name
@@ -300,26 +330,37 @@ func notes(m *Model, o Options, train, valid int) (n operators.Notes) {
 	fact := func(name, format string, args ...any) {
 		n.Facts = append(n.Facts, operators.Fact{Name: name, Text: fmt.Sprintf(format, args...)})
 	}
+	if start != "" {
+		fact("start", "%s", start)
+	}
 	fact("rows", "%d", train)
 	fact("features", "%d", len(names))
 	if o.Classes > 0 {
 		fact("classes", "%d", o.Classes)
-		fact("rounds", "%d of %d", m.Best, o.Trees)
 	}
-	fact("trees", "%d of %d", len(m.Trees), max(1, o.Classes)*o.Trees)
+	if grows := o.Before == nil || o.Before.Train != nil; grows {
+		if o.Classes > 0 {
+			fact("rounds", "%d of %d", m.Best, o.Trees)
+		}
+		fact("trees", "%d of %d", m.Best*len(m.Base), max(1, o.Classes)*o.Trees)
+	}
 	if s := splitsText(names, m.Splits); s != "" {
 		fact("splits", "%s", s)
 	}
 	if len(m.Curve) > 0 {
 		c := operators.Curve{Name: "valid " + m.Metric, Y: m.Curve}
-		for i := range m.Curve {
-			c.X = append(c.X, float64(i+1))
+		first := 1
+		if o.Before != nil { // which is round 0
+			c.Y, first = slices.Concat([]float64{m.Start}, m.Curve), 0
+		}
+		for i := range c.Y {
+			c.X = append(c.X, float64(first+i))
 		}
 		n.Curves = append(n.Curves, c)
 		fact("valid rows", "%d", valid)
-		if m.Best > 0 {
+		if at := m.Best - first; at >= 0 {
 			fact("best round", "%d", m.Best)
-			fact("best "+m.Metric, "%s", strconv.FormatFloat(m.Curve[m.Best-1], 'g', 6, 64))
+			fact("best "+m.Metric, "%s", strconv.FormatFloat(c.Y[at], 'g', 6, 64))
 		}
 	}
 	return n

@@ -13,14 +13,7 @@ import (
 func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Table, classes model.Classes, threshold float64) program.Graph {
 	var g program.Graph
 	in := v.Inputs(&g, r.Features, train.Cols, m.Features, m.Trees)
-	link := linkOf(m.Objective)
-	add := func(output int, score string) {
-		k := &program.Trees{Base: m.Base[output], Link: link, Levels: in.Levels, Names: in.Names}
-		for i := output; i < len(m.Trees); i += len(m.Base) {
-			k.Trees = append(k.Trees, in.Tree(&m.Trees[i]))
-		}
-		g.Output(score, g.Add(program.One(k, in.Named, []program.Named{{Name: score, Type: batch.T(batch.Float64)}}), in.At)[score])
-	}
+	add := func(output int, score string) { ensemble(&g, in, m, output, linkOf(m.Objective), score) }
 	switch r.Kind {
 	case operators.Binary:
 		add(0, model.P)
@@ -33,4 +26,13 @@ func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Ta
 	}
 	add(0, model.Pred)
 	return g
+}
+
+// ensemble adds the trees of an output to a program, and what they say under a name.
+func ensemble(g *program.Graph, in *trees.Inputs, m *Model, output int, link program.Link, score string) {
+	k := &program.Trees{Base: m.Base[output], Link: link, Levels: in.Levels, Names: in.Names}
+	for i := output; i < len(m.Trees); i += len(m.Base) {
+		k.Trees = append(k.Trees, in.Tree(&m.Trees[i]))
+	}
+	g.Output(score, g.Add(program.One(k, in.Named, []program.Named{{Name: score, Type: batch.T(batch.Float64)}}), in.At)[score])
 }
