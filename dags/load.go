@@ -46,7 +46,7 @@ const stepsMax = 1024
 // Load reads a DAG: files, overlays and parameters into a Pipeline. All that can be said without data and without the operators'
 // own checks is in the diagnostics, each mistake once, in the order of the file. The pipeline is nil only where nothing could be read.
 func Load(o LoadOptions) (*Pipeline, diag.List) {
-	x := &loader{o: o, p: &Pipeline{}, names: map[string]*target{}, usedParam: map[string]bool{}, afters: map[[2]string]*param.Node{}}
+	x := &loader{o: o, p: &Pipeline{}, names: map[string]*target{}, usedParam: map[string]bool{}, afters: map[[2]string]*param.Node{}, idles: map[string]bool{}}
 	if x.o.WorkDir == "" {
 		// Without one, relative paths of the command line stay relative to the file's folder, which is the best that can be said.
 		if dir, err := os.Getwd(); err == nil {
@@ -70,6 +70,7 @@ type loader struct {
 	afters    map[[2]string]*param.Node // step and what it comes after, by ids: where that is written
 	names     map[string]*target        // sources and steps
 	wants     []want                    // references to resolve once all names are known
+	idles     map[string]bool           // keys that are not acted on, and said to be
 	noMoments bool
 	retry     *Retry
 	timeout   time.Duration
@@ -116,6 +117,23 @@ func (x *loader) decode(n *param.Node, into any) diag.List {
 	l := param.DecodeKeys(n, into)
 	x.locate(n, l)
 	return l
+}
+
+// idle are the keys that are checked and that nothing acts on, and what does their work.
+var idle = map[string]string{
+	"schedule": "cron, systemd or Airflow can call headrace run; its exit code says what came of it",
+	"gpu":      "no device is used",
+	"retry":    "whatever calls headrace run can call it again: exit code 75 says that it may help",
+	"timeout":  "timeout 2h headrace run ends a run that takes longer: what is published is never half",
+	"cache":    "every run makes every step anew",
+}
+
+// idle warns of a key that is not acted on, where it is written first.
+func (x *loader) idle(key *param.Node) {
+	if !x.idles[key.Text] {
+		x.idles[key.Text] = true
+		x.add(key, diag.Idle, idle[key.Text], "%s is checked, and not acted on by this version", key.Text)
+	}
 }
 
 // isMap says whether a node is a map, and reports it where it is not; an empty value is an empty map.
@@ -281,7 +299,7 @@ func (x *loader) id(n *param.Node, what string) bool {
 }
 
 type scheduleBlock struct {
-	Cron     string        `param:"cron" required:"true" doc:"minute, hour, day of month, month, day of week; or @daily and the like"`
+	Cron     string        `param:"cron" required:"true" doc:"minute, hour, day of month, month, day of week; or @daily and the like; not acted on yet"`
 	Timezone string        `param:"timezone" default:"UTC" doc:"an IANA zone"`
 	Catchup  time.Duration `param:"catchup" doc:"how far back missed runs are made up for"`
 	Overlap  string        `param:"overlap" enum:"skip|wait" default:"skip" doc:"what a run does that is due while one is running"`
@@ -291,6 +309,7 @@ func (x *loader) schedule(n *param.Node) {
 	if n == nil || !x.isMap(n, "schedule") {
 		return
 	}
+	x.idle(x.p.Root.Key("schedule"))
 	var s scheduleBlock
 	bad := x.decode(n, &s)
 	if c := n.Get("cron"); c != nil && s.Cron != "" {
@@ -334,7 +353,7 @@ func (cores) ParamSchema() map[string]any {
 type resourcesBlock struct {
 	Memory param.Bytes `param:"memory" min:"64MiB" doc:"the budget that a run holds"`
 	Cores  cores       `param:"cores" doc:"how many cores work"`
-	GPU    string      `param:"gpu" enum:"auto|off|require" default:"auto" doc:"whether a device is used: if there is one, never, or an error without"`
+	GPU    string      `param:"gpu" enum:"auto|off|require" default:"auto" doc:"whether a device is used; not acted on yet: none is, and require is an error"`
 }
 
 func (x *loader) resources(n *param.Node) {
@@ -343,6 +362,13 @@ func (x *loader) resources(n *param.Node) {
 		param.Defaults(&r)
 	} else {
 		x.decode(n, &r)
+		switch gpu := n.Get("gpu"); {
+		case gpu == nil:
+		case r.GPU == "require":
+			x.add(gpu, diag.OptionChoice, "leave it out", "gpu: require asks for a device, and this version uses none")
+		case r.GPU == "auto":
+			x.idle(n.Key("gpu"))
+		}
 	}
 	x.p.Resources = Resources{MemoryBytes: int64(r.Memory), Cores: int(r.Cores), GPU: r.GPU}
 }
@@ -353,8 +379,8 @@ type retryBlock struct {
 }
 
 type defaultsBlock struct {
-	Retry   *retryBlock   `param:"retry" doc:"of every step that does not say otherwise"`
-	Timeout time.Duration `param:"timeout" doc:"of every step that does not say otherwise"`
+	Retry   *retryBlock   `param:"retry" doc:"of every step that does not say otherwise; not acted on yet"`
+	Timeout time.Duration `param:"timeout" doc:"of every step that does not say otherwise; not acted on yet"`
 }
 
 func (x *loader) defaults(n *param.Node) {
@@ -363,6 +389,11 @@ func (x *loader) defaults(n *param.Node) {
 	}
 	var d defaultsBlock
 	x.decode(n, &d)
+	for _, k := range n.Keys {
+		if k.Text == "retry" || k.Text == "timeout" {
+			x.idle(k)
+		}
+	}
 	if d.Retry != nil {
 		x.retry = &Retry{Limit: d.Retry.Limit, Backoff: d.Retry.Backoff}
 	}

@@ -81,8 +81,10 @@ func text(s string, more ...string) (*dags.Pipeline, diag.List) {
 
 func TestDesign(t *testing.T) {
 	p, l := dags.Load(dags.LoadOptions{Files: []string{"testdata/design.yaml"}, Set: map[string]string{"path": "in/f.parquet"}, WorkDir: "/w"})
-	if len(l) != 0 {
-		t.Fatal(dags.Render(l, false))
+	for _, d := range l {
+		if d.Code != diag.Idle {
+			t.Fatal(dags.Render(l, false))
+		}
 	}
 	var ids []string
 	for _, s := range p.Steps {
@@ -201,7 +203,7 @@ name: a
 params:
   n: {type: int, default: 3}
   f: {type: float, default: 1e-3}
-  b: {type: bool, default: "true"}
+  b: {type: bool, default: "false"}
   s: {default: "007"}
   d: {type: date, default: 2001-01-01}
   p: {type: path, default: "in/*.parquet"}
@@ -224,7 +226,7 @@ steps:
 		t.Errorf("%+v", g)
 	}
 	k := p.Step("k")
-	if got := fmt.Sprint(k.Op.(*columns).Columns); got != "[x_007_2001-02-03 2001-01-01 r1}}]" || !*k.Cache {
+	if got := fmt.Sprint(k.Op.(*columns).Columns); got != "[x_007_2001-02-03 2001-01-01 r1}}]" || k.Cache == nil || *k.Cache {
 		t.Error(got)
 	}
 	path := func(p *dags.Pipeline) string { return *p.Sources[0].Decoded.Locate() }

@@ -23,9 +23,9 @@ var (
 // stepBlock is what a step says besides its operator and its inputs.
 type stepBlock struct {
 	Doc     string         `param:"doc" doc:"what the step is for"`
-	Retry   *retryBlock    `param:"retry" doc:"how often it is tried again"`
-	Timeout *time.Duration `param:"timeout" doc:"how long it may take"`
-	Cache   *bool          `param:"cache" doc:"true: what it makes is kept; false: it is made anew each time"`
+	Retry   *retryBlock    `param:"retry" doc:"how often it is tried again; not acted on yet"`
+	Timeout *time.Duration `param:"timeout" doc:"how long it may take; not acted on yet"`
+	Cache   *bool          `param:"cache" doc:"true: what it makes is kept; not acted on yet: all is made anew each time"`
 }
 
 func (x *loader) steps(n *param.Node) {
@@ -187,6 +187,11 @@ func (x *loader) common(s *Step, n, outer *param.Node) {
 		}
 		var b stepBlock
 		l := param.DecodeKeys(own, &b)
+		for _, k := range own.Keys {
+			if k.Text == "retry" || k.Text == "timeout" || k.Text == "cache" && b.Cache != nil && *b.Cache {
+				x.idle(k)
+			}
+		}
 		if n != outer || s.Index == 0 { // of the step around a list, once
 			x.locate(own, l)
 		}

@@ -22,6 +22,7 @@ const (
 	MissingKey       Code = "E0106"
 	BadScalar        Code = "E0107"
 	BadName          Code = "E0108"
+	BadArgument      Code = "E0109"
 	UnknownOperator  Code = "E0201"
 	UnknownReference Code = "E0202"
 	UnknownParam     Code = "E0203"
@@ -33,8 +34,8 @@ const (
 	Cycle            Code = "E0209"
 	InputCount       Code = "E0210"
 	UnknownOutput    Code = "E0211"
-	OptionConflict   Code = "E0213"
 	NoColumn         Code = "E0212"
+	OptionConflict   Code = "E0213"
 	ColumnType       Code = "E0301"
 	ColumnTwice      Code = "E0302"
 	ExprSyntax       Code = "E0303"
@@ -64,10 +65,10 @@ const (
 	SinkBad          Code = "E0602"
 	Contract         Code = "E0603"
 	UnusedStep       Code = "W0201"
+	UnusedParam      Code = "W0202"
+	Idle             Code = "W0203"
 	UnknownMoment    Code = "W0401"
 	FittedAgain      Code = "W0501"
-	UnusedParam      Code = "W0202"
-	BadArgument      Code = "E0109"
 )
 
 // Summaries says each code in a few words; the reference is made from it, and a test holds that every code is here.
@@ -122,8 +123,9 @@ var Summaries = map[Code]string{
 	SinkBad:          "a sink that cannot be written",
 	Contract:         "a source that breaks its contract",
 	UnusedStep:       "a step that nothing uses",
+	UnusedParam:      "a parameter that nothing uses",
+	Idle:             "a key that is checked, and not acted on by this version",
 	UnknownMoment:    "a feature that is not said when it is known",
 	FittedAgain:      "a feature that is fitted again, under trees of a published model",
-	UnusedParam:      "a parameter that nothing uses",
 	BadArgument:      "an argument of the command that cannot be used",
 }

@@ -170,12 +170,13 @@ var furtherMistakes = []mistake{
 	{name: "second document", new: "\n§---\nversion: 1\n", code: "E0102"},
 	{name: "not YAML", old: "cross_fit: 5, smoothing: 50}", new: "cross_fit: 5, smoothing: 50§}", also: [2]string{"columns: [origin, destination], method", "columns: [origin, destination, method"}, code: "E0101"},
 	// Schedule and resources.
-	{name: "bad cron", old: `cron: "30 4 * * *"`, new: `cron: §"30 24 * * *"`, code: "E0107"},
-	{name: "cron of four fields", old: `cron: "30 4 * * *"`, new: `cron: §"30 4 * *"`, code: "E0107"},
-	{name: "no such time zone", old: "timezone: Europe/Berlin", new: "timezone: §Europe/Berln", code: "E0107"},
-	{name: "bad duration", old: "catchup: 2d", new: "catchup: §2 days", code: "E0107"},
-	{name: "bad choice of overlap", old: "overlap: skip", new: "overlap: §skipp", code: "E0208"},
-	{name: "schedule key misspelt", old: "timezone: Europe", new: "§time_zone: Europe", code: "E0104"},
+	{name: "bad cron", new: "\nschedule: {cron: §\"30 24 * * *\"}\n", code: "E0107"},
+	{name: "cron of four fields", new: "\nschedule: {cron: §\"30 4 * *\"}\n", code: "E0107"},
+	{name: "no such time zone", new: "\nschedule: {cron: \"30 4 * * *\", timezone: §Europe/Berln}\n", code: "E0107"},
+	{name: "bad duration", new: "\nschedule: {cron: \"30 4 * * *\", catchup: §2 days}\n", code: "E0107"},
+	{name: "bad choice of overlap", new: "\nschedule: {cron: \"30 4 * * *\", overlap: §skipp}\n", code: "E0208"},
+	{name: "schedule key misspelt", new: "\nschedule: {cron: \"30 4 * * *\", §time_zone: Europe/Berlin}\n", code: "E0104"},
+	{name: "a device that must be there", old: "cores: all}", new: "cores: all, gpu: §require}", code: "E0208"},
 	{name: "bad size", old: "memory: 8GiB", new: "memory: §8 gigs", code: "E0107"},
 	{name: "bad retry", old: "\nsources:\n", new: "\ndefaults: {retry: {§limits: 2}}\n\nsources:\n", code: "E0104"},
 	{name: "bad timeout", old: "\nsources:\n", new: "\ndefaults: {timeout: §soon}\n\nsources:\n", code: "E0107"},
@@ -290,6 +291,11 @@ func TestFurtherMistakes(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for _, m := range []mistake{
 		{name: "step that nothing uses", old: "\ngates:\n", new: "\n  aside: {from: split, §clean.keep: [late]}\n\ngates:\n", code: "W0201"},
+		{name: "schedule", new: "\n§schedule: {cron: '@daily'}\n", code: "W0203"},
+		{name: "a device", old: "cores: all}", new: "cores: all, §gpu: auto}", code: "W0203"},
+		{name: "timeout of every step", old: "\nsources:\n", new: "\ndefaults: {§timeout: 2h}\n\nsources:\n", code: "W0203"},
+		{name: "retry, told once", old: "    train.gbdt:\n", new: "    §retry: {limit: 2}\n    train.gbdt:\n", also: [2]string{"    evaluate.binary:", "    retry: {limit: 3}\n    evaluate.binary:"}, code: "W0203"},
+		{name: "cache", old: "    train.gbdt:\n", new: "    §cache: true\n    train.gbdt:\n", code: "W0203"},
 		{name: "parameter that nothing uses", old: "sources:\n", new: "sources:\n", also: [2]string{"  trees:   {type: int", "  §spare:   {type: int, default: 1}\n  trees:   {type: int"}, code: "W0202"},
 		{name: "feature of an unknown moment", old: "{type: int64, min: 1, known_at: scheduling}", new: "{type: int64, min: 1}", also: [2]string{"weekday, distance, origin", "weekday, §distance, origin"}, code: "W0401"},
 	} {
