@@ -123,9 +123,14 @@ func CheckTask(operator string, t operators.Task, kinds []operators.TaskKind) di
 	switch {
 	case t.Kind == operators.Multiclass && !slices.Contains(kinds, t.Kind) && strings.HasPrefix(operator, "train."):
 		what = "the task is multiclass"
-		help = "train.gbdt and train.logistic learn many classes; kind: binary with positive: VALUE tells one of them from the others"
+		help = "train.gbdt, train.forest, train.tree and train.logistic learn many classes; kind: binary with positive: VALUE tells one of them from the others"
 	case t.Kind != operators.NoTask && t.Kind != "" && !slices.Contains(kinds, t.Kind):
 		what = fmt.Sprintf("the task is %s", t.Kind)
+		if fits := "evaluate." + string(t.Kind); operator == "evaluate."+string(kinds[0]) {
+			if _, ok := operators.Lookup(fits); ok {
+				help = "write " + fits
+			}
+		}
 	case t.Kind != operators.NoTask && t.Kind != "":
 		what = "and the task names no label"
 	}

@@ -254,7 +254,7 @@ func TestCheckMulticlass(t *testing.T) {
 		{"one category", many, operators.Field{Name: "y", Type: text, Categories: []string{"a"}}, operators.Task{}, `E0502|always "a"`},
 		{"positive", many, column1("y", text, false), operators.Task{Positive: "a"}, "E0502|task.positive is for binary tasks"},
 		{"nullable", many, column1("y", text, true), operators.Task{}, "E0307|may be null"},
-		{"another learner", binary, column1("y", text, false), operators.Task{}, "E0501|the task is multiclass|train.gbdt and train.logistic learn many classes"},
+		{"another learner", binary, column1("y", text, false), operators.Task{}, "E0501|the task is multiclass|train.gbdt, train.forest, train.tree and train.logistic learn many classes"},
 	} {
 		c.task.Kind, c.task.Label = operators.Multiclass, "y"
 		out, l := c.l.Check(operators.Site{In: []operators.Schema{operators.Of(x, c.label)}, Task: c.task})
