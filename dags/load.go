@@ -401,7 +401,7 @@ func (x *loader) defaults(n *param.Node) {
 }
 
 type taskBlock struct {
-	Kind      string   `param:"kind" required:"true" enum:"binary|multiclass|regression|ranking|clustering|anomaly|embedding|none" doc:"what is learnt"`
+	Kind      string   `param:"kind" required:"true" enum:"binary|multiclass|regression|ranking|anomaly|none" doc:"what is learnt; none: nothing, as without the block"`
 	Label     string   `param:"label" doc:"the column that is learnt"`
 	Positive  string   `param:"positive" doc:"binary: the label's value that counts as 1"`
 	Weight    string   `param:"weight" doc:"the column that weighs rows"`

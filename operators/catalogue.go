@@ -8,7 +8,7 @@ import (
 // Spec is an operator's entry in the catalogue. Reference, schema, checks, CLI help and law tests are made from it.
 type Spec struct {
 	Name    string // family.verb
-	Version int    // of its state and bits; part of cache keys
+	Version int    // of its state and bits: raised when the same options give others
 	Doc     string // the first sentence says what it does; more may follow
 	Main    string // the option that may stand bare; "" for none
 	New     func() Op

@@ -50,13 +50,11 @@ const (
 	Multiclass TaskKind = "multiclass"
 	Regression TaskKind = "regression"
 	Ranking    TaskKind = "ranking"
-	Clustering TaskKind = "clustering"
 	Anomaly    TaskKind = "anomaly"
-	Embedding  TaskKind = "embedding"
 )
 
 // TaskKinds are all of them.
-var TaskKinds = []TaskKind{Binary, Multiclass, Regression, Ranking, Clustering, Anomaly, Embedding, NoTask}
+var TaskKinds = []TaskKind{Binary, Multiclass, Regression, Ranking, Anomaly, NoTask}
 
 // Task is the DAG's task block, as operators see it.
 type Task struct {
