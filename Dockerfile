@@ -1,6 +1,6 @@
 # Builds the static binary and ships it alone: no shell, no package manager, nothing to patch but Headrace.
 #   docker build -t headrace .
-#   docker run --rm -v "$PWD:/work" headrace run flight_delay.yaml
+#   docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/work" headrace run flight_delay.yaml
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -9,9 +9,8 @@ COPY . .
 RUN make build
 
 FROM scratch
-# Time zones for expressions and schedules, certificates for object stores and databases.
+# Time zones, for expressions.
 COPY --from=build /usr/local/go/lib/time/zoneinfo.zip /zoneinfo.zip
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /src/bin/headrace /usr/local/bin/headrace
 ENV ZONEINFO=/zoneinfo.zip
 USER 65532:65532

@@ -20,7 +20,6 @@ const (
 	ExitInvalid  = 2 // the DAG file or the arguments, or headrace test failed
 	ExitGate     = 3
 	ExitData     = 4 // source missing, corrupt or unreadable, bad row, contract broken, no rows, label with one class
-	ExitVerify   = 5
 	ExitMemory   = 6
 	ExitAgain    = 75 // disk full, network, another run holds the lock
 	ExitInt      = 130

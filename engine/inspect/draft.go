@@ -516,7 +516,7 @@ func imbalance(rate float64) string {
 }
 
 func (x *drafter) steps() {
-	x.p("\nsteps:\n  prepared:                    # what one row needs; nothing here is learnt from the rows\n    from: data\n    do:\n")
+	x.p("\nsteps:\n  prepared:                    # row by row, and the split\n    from: data\n    do:\n")
 	for i, r := range x.renamed {
 		if i == 0 {
 			x.p("      - clean.rename:          # models add columns of these names\n")
