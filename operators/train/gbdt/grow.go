@@ -185,6 +185,18 @@ func (g *grower) drop(n *node) {
 func (g *grower) together(t *grown) {
 	var mu sync.Mutex
 	changed := sync.NewCond(&mu)
+	failed := false
+	split := func(l *local, n *node) {
+		n.taken = true
+		mu.Unlock()
+		var kids *[2]node
+		defer func() { // after a panic too: the others wait
+			mu.Lock()
+			n.kids, failed = kids, failed || kids == nil
+			changed.Broadcast()
+		}()
+		kids = g.children(l, n, true)
+	}
 	g.team.Each(g.team.Came(), func(w, _ int) {
 		l := g.local(w)
 		mu.Lock()
@@ -195,7 +207,7 @@ func (g *grower) together(t *grown) {
 				t.commit(n)
 			}
 			left := g.o.Leaves - len(t.leaves)
-			if n == nil || left <= 1 || g.large(n) {
+			if failed || n == nil || left <= 1 || g.large(n) {
 				return
 			}
 			n = t.ahead(left)
@@ -203,12 +215,7 @@ func (g *grower) together(t *grown) {
 				changed.Wait() // somebody is at the next to split
 				continue
 			}
-			n.taken = true
-			mu.Unlock()
-			kids := g.children(l, n, true)
-			mu.Lock()
-			n.kids = kids
-			changed.Broadcast()
+			split(l, n)
 		}
 	})
 }
