@@ -226,7 +226,7 @@ func (r *refitter) fresh(number, leaves, output int) (values []float64, rows []i
 		}
 	}
 	if k, ok := r.loss.objective.(renewer); ok {
-		return r.loss.renewed(k, r.parted(number, rows), r.o), rows
+		return r.loss.renew(k, r.loss.residuals(r.parted(number, rows), nil, nil), r.o, nil), rows
 	}
 	values = make([]float64, leaves)
 	for l := range values {

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/headrace/headrace/kernels/hash"
+	"github.com/headrace/headrace/kernels/tree"
 	"github.com/headrace/headrace/operators/internal/trees"
 )
 
@@ -18,6 +20,8 @@ const (
 	drawNode
 	drawSkip
 	drawDrop
+	drawTie
+	drawChild
 )
 
 // Fit learns a model of train's labels from its features. With valid, every
@@ -127,6 +131,8 @@ type booster struct {
 	grad       [][]uint64 // of each output
 	all        []int32    // rows of weight
 	rows, rest []int32    // of the present round; of weight but not drawn for it
+	where      []int32    // the leaf of each row of rest
+	sampled    sampled
 	oneSide    oneSide
 	dropout    *dropout // nil without Options.Dart
 }
@@ -144,7 +150,7 @@ func (b *booster) run() error {
 	}
 	b.all = all
 	if b.o.Dart.on() {
-		b.dropout = newDropout(b.o)
+		b.dropout = newDropout(b.o, b.m.Base)
 	}
 	if b.o.Before != nil && b.val != nil {
 		b.m.Start = b.val.meter.value()
@@ -158,7 +164,7 @@ func (b *booster) run() error {
 		}
 		dropped := b.o.Dart.drops(b.o.Seed, t)
 		if len(dropped) > 0 {
-			b.dropout.train.sum(b.team, b.loss.score, b.m, dropped)
+			b.dropout.drop(b, dropped)
 		}
 		p, any := b.loss.pack(b.grad)
 		if !any {
@@ -200,15 +206,14 @@ func (b *booster) draw(t uint64, p []packed) {
 	case b.o.RowSample == 1:
 		b.rows = b.all
 	default:
-		limit := uint64(math.Ldexp(b.o.RowSample, 64))
-		b.rows, b.rest = b.rows[:0], b.rest[:0]
-		for _, r := range b.all {
-			if hash.Draw(seed, uint64(r), drawRow) < limit {
-				b.rows = append(b.rows, r)
-			} else {
-				b.rest = append(b.rest, r)
+		limit := share(b.o.RowSample)
+		b.part(func(_ int, rows []int32, sides []uint64) {
+			for i, r := range rows {
+				if hash.Draw(seed, uint64(r), drawRow) < limit {
+					sides[i/64] |= 1 << (i % 64)
+				}
 			}
-		}
+		})
 	}
 	b.grower.seed = seed
 	use := b.grower.use
@@ -219,6 +224,43 @@ func (b *booster) draw(t uint64, p []packed) {
 	for _, i := range some(all, b.o.ColumnSample, seed, drawColumn) {
 		use[i] = true
 	}
+}
+
+// sampled is room for the rows of a tree and for the others.
+type sampled struct {
+	rows, rest []int32
+	sides      []uint64
+	lefts      []int
+}
+
+// part parts the rows of weight into those of a tree and the others, both in order. mark sets the bits of rows of the tree among those of a
+// block.
+func (b *booster) part(mark func(block int, rows []int32, sides []uint64)) {
+	all, s := b.all, &b.sampled
+	blocks := trees.BlockCount(len(all))
+	if s.rows == nil {
+		s.rows, s.rest = make([]int32, len(all)), make([]int32, len(all))
+		s.sides, s.lefts = make([]uint64, (len(all)+63)/64), make([]int, blocks+1)
+	}
+	b.team.Blocks(len(all), func(block, begin, end int) {
+		sides := s.sides[begin/64 : (end+63)/64]
+		clear(sides)
+		mark(block, all[begin:end], sides)
+		n := 0
+		for _, w := range sides {
+			n += bits.OnesCount64(w)
+		}
+		s.lefts[block+1] = n
+	})
+	for i := range blocks {
+		s.lefts[i+1] += s.lefts[i]
+	}
+	n := s.lefts[blocks]
+	b.rows, b.rest = s.rows[:n], s.rest[:len(all)-n]
+	b.team.Blocks(len(all), func(block, begin, end int) {
+		from, to := s.lefts[block], s.lefts[block+1]
+		tree.Part(b.rows[from:to], b.rest[begin-from:end-to], all[begin:end], s.sides[begin/64:(end+63)/64])
+	})
 }
 
 // some draws a share of columns, at least one: those with the lowest numbers, which each has of its own.
@@ -250,31 +292,62 @@ func (b *booster) tree(output, dropped int) int {
 	pieces := spans(t.leaves)
 	o := *b.o
 	o.LearningRate /= float64(1 + dropped)
-	values := b.loss.leaves(g, t, pieces, output, &o)
-	g.clip(t, values, o.LearningRate)
-	addTo(b.loss.score[output], b.team, t.leaves, values)
-	if len(b.rest) > 0 || b.val != nil || b.dropout != nil {
-		table := g.leafTable(t)
-		if b.dropout != nil {
-			b.dropout.add(b, pieces, table)
+	table := g.leafTable(t)
+	cover := b.place(t, table)
+	var values []float64
+	if k, ok := b.loss.objective.(renewer); ok {
+		values = b.renewed(k, t, &o)
+	} else {
+		values = b.loss.leaves(g, t, pieces, output, &o)
+		g.clip(t, values, o.LearningRate)
+	}
+	if b.dropout != nil {
+		b.dropout.add(b, output, values, pieces, table)
+	}
+	score := b.loss.score[output]
+	addTo(score, b.team, t.leaves, values)
+	b.team.Blocks(len(b.rest), func(_, begin, end int) {
+		for i, r := range b.rest[begin:end] {
+			score[r] += values[b.where[begin+i]]
 		}
-		score := b.loss.score[output]
-		b.team.Blocks(len(b.rest), func(_, begin, end int) {
-			for _, r := range b.rest[begin:end] {
-				score[r] += values[table.find(g.bytes, int(r))]
+	})
+	if b.val != nil {
+		score := b.val.meter.score[output]
+		b.team.Blocks(len(score), func(_, begin, end int) {
+			for r := begin; r < end; r++ {
+				score[r] += values[table.find(b.val.bytes, r)]
 			}
 		})
-		if b.val != nil {
-			score := b.val.meter.score[output]
-			b.team.Blocks(len(score), func(_, begin, end int) {
-				for r := begin; r < end; r++ {
-					score[r] += values[table.find(b.val.bytes, r)]
-				}
-			})
+	}
+	b.m.Trees = append(b.m.Trees, g.tree(t, values, cover))
+	return len(values)
+}
+
+// place finds the leaf of each row of rest, and counts the rows of each leaf with them.
+func (b *booster) place(t *grown, table *leafTable) (cover []int64) {
+	cover = make([]int64, len(t.leaves))
+	for i, l := range t.leaves {
+		cover[i] = int64(len(l.rows))
+	}
+	if len(b.rest) > len(b.where) {
+		b.where = make([]int32, len(b.rest)+len(b.rest)/16)
+	}
+	parts := make([][]int64, trees.BlockCount(len(b.rest)))
+	b.team.Blocks(len(b.rest), func(block, begin, end int) {
+		n := make([]int64, len(cover))
+		for i, r := range b.rest[begin:end] {
+			leaf := table.find(b.grower.bytes, int(r))
+			b.where[begin+i] = int32(leaf)
+			n[leaf]++
+		}
+		parts[block] = n
+	})
+	for _, part := range parts {
+		for i, n := range part {
+			cover[i] += n
 		}
 	}
-	b.m.Trees = append(b.m.Trees, g.tree(t, values))
-	return len(values)
+	return cover
 }
 
 // measure tells of the round just done, and reports whether to stop.

@@ -37,10 +37,12 @@ type constraints struct {
 	signs []int8     // Options.Monotone; nil if no feature has one
 	paths [][]uint64 // of each feature, the groups that it is in; nil without interactions
 	share float64    // of the columns that each node draws
+	step  stepper    // of the objective; nil where leaves take Newton's
 }
 
 func newConstraints(o *Options, features int) constraints {
 	c := constraints{share: o.ColumnSampleNode}
+	c.step, _ = newObjective(o).(stepper)
 	for _, sign := range o.Monotone {
 		if sign != 0 {
 			c.signs = o.Monotone
@@ -124,7 +126,7 @@ func (g *grower) hold(n, left, right *node) {
 	}
 	if g.share < 1 && !g.alike() {
 		for side, n := range []*node{left, right} {
-			n.key = hash.Draw(n.key, uint64(side), drawNode)
+			n.key = hash.Draw(n.key, uint64(side), drawChild)
 			n.drawn = g.columnsOf(n)
 		}
 	}
@@ -157,11 +159,13 @@ type limits struct {
 	whole  float64 // score of the node as one leaf of a value within the bounds
 	size   float64 // how much the terms of it come to
 	open   float64 // score of the node without bounds
+	step   stepper // of the objective, if it has one, and the units of its sums
+	gs, hs float64
 }
 
 // limit prepares a finder of a node for limits.
-func (f *finder) limit(h held) {
-	f.lim = limits{lo: h.lo, hi: h.hi, open: f.base}
+func (f *finder) limit(h held, step stepper, p *packed) {
+	f.lim = limits{lo: h.lo, hi: h.hi, open: f.base, step: step, gs: p.gs, hs: p.hs}
 	all := sums{f.G, f.H, f.N}
 	w := f.value(all, f.L2)
 	f.lim.whole = f.off(all, w, f.L2)
@@ -178,9 +182,14 @@ func (f *finder) by(sign int8) {
 	}
 }
 
-// value is that of a leaf, within bounds.
+// value is that of a leaf, within bounds: the step that its objective takes, so that bounds are of values that leaves can have.
 func (f *finder) value(s sums, l2 float64) float64 {
-	return min(max(-soft(float64(s.g), f.L1)/(float64(s.h)+l2), f.lim.lo), f.lim.hi)
+	g, h := soft(float64(s.g), f.L1), float64(s.h)+l2
+	value := -g / h
+	if step := f.lim.step; step != nil && g != 0 {
+		value = step.step(g*f.lim.gs, h*f.lim.hs) * f.lim.hs / f.lim.gs
+	}
+	return min(max(value, f.lim.lo), f.lim.hi)
 }
 
 // off is twice what a leaf of value w takes off the loss.

@@ -32,11 +32,16 @@ func wavy(seed uint64, n int, kind Objective) Data {
 		d.Features[0].Values[i], d.Features[1].Values[i], d.Features[2].Values[i] = up, down, free
 		d.Features[3].Codes[i], d.Features[4].Codes[i] = few, many
 		d.Label[i] = s + 0.3*r.NormFloat64()
-		if kind == Binary {
+		switch kind {
+		case Binary:
 			d.Label[i] = 0
 			if r.Float64() < 1/(1+math.Exp(-2*s)) {
 				d.Label[i] = 1
 			}
+		case Poisson, Gamma, Tweedie:
+			d.Label[i] = math.Exp(d.Label[i])
+		case AbsoluteError, Quantile, Huber: // of another size than their gradients
+			d.Label[i] *= 1e5
 		}
 	}
 	return d
@@ -101,25 +106,36 @@ func TestMonotoneHolds(t *testing.T) {
 		{"l1, no l2", func(o *Options) { o.L1, o.L2 = 3, 0 }},
 		{"sampled", func(o *Options) { o.RowSample, o.ColumnSample, o.ColumnSampleNode = 0.5, 0.8, 0.7 }},
 	}
-	for _, kind := range []Objective{Binary, Regression} {
+	for kind := Binary; kind < objectives; kind++ {
+		if kind == Multiclass {
+			continue // of many scores none is to rise
+		}
 		for _, weight := range []func(*rand.Rand) float64{nil, func(r *rand.Rand) float64 { return math.Pow(10, 3*r.Float64()) }} {
 			for seed, way := range ways {
+				if kind > Regression && (weight != nil) != (seed%2 == int(kind)%2) {
+					continue // half of the ways with weights, half without
+				}
 				d := wavy(uint64(seed), 4000, kind)
 				if weight != nil {
 					d = weighted(d, uint64(seed), weight)
 				}
-				o := options(kind, func(o *Options) { o.Trees, o.MinRows, o.CatMinGroup = 15, 5, 20 }, way.change)
+				o := options(kind, func(o *Options) { o.Trees, o.MinRows, o.CatMinGroup, o.Quantile, o.HuberDelta = 15, 5, 20, 0.7, 5e4 }, way.change)
 				loose := fit(t, d, nil, o)
 				if bad, _ := violations(loose, d, signs, 5); bad == 0 {
-					t.Errorf("%s: without a constraint nothing is violated: the test shows nothing", way.name)
+					t.Errorf("%s, %v: without a constraint nothing is violated: the test shows nothing", way.name, kind)
 				}
 				o.Monotone = signs
 				m := fit(t, d, nil, o)
+				for _, tree := range m.Trees {
+					if most := largest(tree.Leaf); kind >= Poisson && most > stepMost*o.LearningRate {
+						t.Errorf("%s, %v: a leaf of %v, the step is %v at most", way.name, kind, most, stepMost*o.LearningRate)
+					}
+				}
 				if bad, steps := violations(m, d, signs, 30); bad > 0 || steps < 1000 {
 					t.Errorf("%s, %v, weights %v: %d of %d steps go the wrong way", way.name, kind, weight != nil, bad, steps)
 				}
 				if m.Splits[0] == 0 || m.Splits[1] == 0 {
-					t.Errorf("%s: no splits by the columns with a sign", way.name)
+					t.Errorf("%s, %v: splits by the columns with a sign: %v", way.name, kind, m.Splits)
 				}
 			}
 		}
@@ -144,6 +160,44 @@ func TestMonotoneLearns(t *testing.T) {
 	if tight := measureOf(t, fit(t, train, nil, o), test, RMSE); tight > loose*1.05 {
 		t.Errorf("RMSE %v, without the constraint %v", tight, loose)
 	}
+	// Nor where values of leaves are of the label's size and gradients are not.
+	for _, kind := range []Objective{AbsoluteError, Quantile, Huber} {
+		big := d
+		big.Label = make([]float64, n)
+		for i, y := range d.Label {
+			big.Label[i] = 1e5 * y
+		}
+		train, test := take(big, rows[:n/2]), take(big, rows[n/2:])
+		o := options(kind, func(o *Options) { o.Trees, o.Quantile, o.HuberDelta = 100, 0.8, 1e5 })
+		metric := newObjective(&o).metric()
+		loose := fit(t, train, &test, o)
+		o.Monotone = []int8{1, 0}
+		tight := fit(t, train, &test, o)
+		if a, b := tight.Curve[99], loose.Curve[99]; a > b*1.05 || loose.Metric != metric {
+			t.Errorf("%v: %s %v, without the constraint %v", kind, metric, a, b)
+		}
+	}
+	// Few rows of great counts do not take the leaves out of reach.
+	c := Data{Features: []Feature{{Name: "x"}}}
+	for x, rows := range []int{9900, 50, 50} {
+		for i := range rows {
+			c.Features[0].Values = append(c.Features[0].Values, float64(x))
+			c.Label = append(c.Label, [3]float64{float64(i % 100 / 99), 20, 100}[x])
+		}
+	}
+	c.N = len(c.Label)
+	o = options(Poisson, func(o *Options) { o.Trees, o.Monotone = 1, []int8{1} })
+	base := fit(t, c, nil, o).Base[0]
+	for _, trees := range []int{1, 200} {
+		o.Trees = trees
+		raw := predict(fit(t, c, nil, o), c)
+		for x, row := range []int{0, 9900, 9950} {
+			want := math.Log([3]float64{0.01, 20, 100}[x])
+			if d := raw[row] - base; trees == 1 && math.Abs(d) > stepMost*o.LearningRate+1e-9 || trees > 1 && math.Abs(raw[row]-want) > 0.05 {
+				t.Errorf("%d trees, x %d: the logarithm of the mean is %v, from %v; of the labels it is %v", trees, x, raw[row], base, want)
+			}
+		}
+	}
 }
 
 // Without bounds limited search finds what the other finds; the value of a leaf within bounds is the best there is within them.
@@ -164,7 +218,7 @@ func TestLimitedScores(t *testing.T) {
 		missing := h.at(n)
 		score, at := f.cut(h, n-1, n, missing)
 		l := f
-		l.limit(free())
+		l.limit(free(), nil, &packed{})
 		l.by(0)
 		l.lim.on = true
 		l.base += l.lim.size

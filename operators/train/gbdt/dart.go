@@ -1,6 +1,7 @@
 package gbdt
 
 import (
+	"math"
 	"slices"
 
 	"github.com/headrace/headrace/kernels/hash"
@@ -39,22 +40,30 @@ func (d Dart) drops(seed uint64, t int) (dropped []int) {
 	return dropped
 }
 
-// dropout keeps the leaf of every row in every tree, so that scores can be summed anew when trees go, come back or shrink: in the order
-// in which Predict sums them, to the same bits.
+// dropout keeps the leaf of every row in every tree, so that scores can follow when trees go, come back or shrink. They stay what Predict
+// gives, to the bit: base and leaves are multiples of a power of two so small that it does not matter, and so large that sums of them are
+// exact, in whatever order trees are added and taken away.
 type dropout struct {
 	train, valid routes
 	best         [][]float64 // leaves of the trees at the best metric: later trees change earlier ones
+	size         []float64   // of each output: no partial sum of scores is greater
+	inexact      bool        // once that was beyond the bits of a float: scores are summed anew from then on
+	// Of each output, what the trees of the model before say, which never go; nil without one.
+	trainStart, validStart [][]float64
 }
 
-func newDropout(o *Options) *dropout {
-	var train, valid [][]float64
-	if o.Before != nil { // whose scores move with the fit
-		train, valid = cloned(o.Before.Train), cloned(o.Before.Valid)
+func newDropout(o *Options, base []float64) *dropout {
+	d := &dropout{train: &routesOf[uint8]{}, valid: &routesOf[uint8]{}}
+	if o.leaves() > 1<<8 {
+		d.train, d.valid = &routesOf[uint16]{}, &routesOf[uint16]{}
 	}
-	if o.leaves() <= 1<<8 {
-		return &dropout{train: &routesOf[uint8]{start: train}, valid: &routesOf[uint8]{start: valid}}
+	for _, b := range base {
+		d.size = append(d.size, math.Abs(b))
 	}
-	return &dropout{train: &routesOf[uint16]{start: train}, valid: &routesOf[uint16]{start: valid}}
+	if o.Before != nil { // whose scores move with the fit, and are on no grid
+		d.trainStart, d.validStart, d.inexact = cloned(o.Before.Train), cloned(o.Before.Valid), true
+	}
+	return d
 }
 
 func cloned(score [][]float64) [][]float64 {
@@ -65,90 +74,172 @@ func cloned(score [][]float64) [][]float64 {
 	return out
 }
 
+// spreads is how many times the spread of the labels, or of 1 where scores are logarithms, leaves may come to in sum.
+const spreads = 1 << 16
+
+// grid is the unit of an output's leaves: 2^-52 of what scores come to at most, if all goes well.
+func (l *loss) grid(base float64) float64 {
+	spread := 1.0
+	if _, ok := l.objective.(flat); ok { // scores are in the label's unit
+		_, lo, hi := l.mean()
+		spread = max(hi-base, base-lo)
+	}
+	return math.Ldexp(1, trees.Exponent(math.Abs(base)+float64(spreads*spread))-52)
+}
+
+// round puts x on a grid.
+func round(x, unit float64) float64 { return math.RoundToEven(x/unit) * unit }
+
 // routes are the leaves of rows, tree by tree.
 type routes interface {
-	// add takes the rows of a tree's leaves, and finds those of other rows by their bins; nil rows are all.
-	add(t *trees.Team, n int, pieces []span, rows []int32, table *leafTable, bytes trees.Binned)
-	// sum sets the scores of each output to its base and its trees, but for those of dropped rounds.
-	sum(t *trees.Team, score [][]float64, m *Model, dropped []int)
+	// add takes the next tree's leaves of n rows: those of pieces, and of further rows, whose leaves are where.
+	add(t *trees.Team, n int, pieces []span, rows, where []int32)
+	// find is add of rows that have but bins.
+	find(t *trees.Team, n int, table *leafTable, bytes trees.Binned)
+	// move adds to scores what some trees say by these leaf values.
+	move(t *trees.Team, score []float64, trees []int, leaf [][]float64)
 }
 
-type routesOf[T uint8 | uint16] struct {
-	leaf  [][]T
-	start [][]float64 // of each output, what the trees of the model before say, which never go; nil without it
-}
+type routesOf[T uint8 | uint16] struct{ leaf [][]T }
 
-func (r *routesOf[T]) add(t *trees.Team, n int, pieces []span, rows []int32, table *leafTable, bytes trees.Binned) {
+func (r *routesOf[T]) add(t *trees.Team, n int, pieces []span, rows, where []int32) {
 	leaf := make([]T, n)
 	t.Each(len(pieces), func(_, i int) {
 		for _, row := range pieces[i].rows {
 			leaf[row] = T(pieces[i].leaf)
 		}
 	})
-	others := len(rows)
-	if pieces == nil {
-		others = n
+	for i, row := range rows {
+		leaf[row] = T(where[i])
 	}
-	t.Blocks(others, func(_, begin, end int) {
-		for i := begin; i < end; i++ {
-			row := i
-			if pieces != nil {
-				row = int(rows[i])
-			}
+	r.leaf = append(r.leaf, leaf)
+}
+
+func (r *routesOf[T]) find(t *trees.Team, n int, table *leafTable, bytes trees.Binned) {
+	leaf := make([]T, n)
+	t.Blocks(n, func(_, begin, end int) {
+		for row := begin; row < end; row++ {
 			leaf[row] = T(table.find(bytes, row))
 		}
 	})
 	r.leaf = append(r.leaf, leaf)
 }
 
-func (r *routesOf[T]) sum(t *trees.Team, score [][]float64, m *Model, dropped []int) {
-	t.Blocks(len(score[0]), func(_, begin, end int) {
-		for k, base := range m.Base {
-			s := score[k][begin:end]
-			for i := range s {
-				s[i] = base
-			}
-			if r.start != nil {
-				copy(s, r.start[k][begin:end])
-			}
-			for at := k; at < len(m.Trees); at += len(m.Base) {
-				if slices.Contains(dropped, at/len(m.Base)) {
-					continue
-				}
-				values := m.Trees[at].Leaf
-				for i, leaf := range r.leaf[at][begin:end] {
-					s[i] += values[leaf]
-				}
+func (r *routesOf[T]) move(t *trees.Team, score []float64, at []int, leaf [][]float64) {
+	t.Blocks(len(score), func(_, begin, end int) {
+		s := score[begin:end]
+		for j, tree := range at {
+			values := leaf[j]
+			for i, l := range r.leaf[tree][begin:end] {
+				s[i] += values[l]
 			}
 		}
 	})
 }
 
-// add takes the tree just grown.
-func (d *dropout) add(b *booster, pieces []span, table *leafTable) {
-	d.train.add(b.team, b.loss.d.N, pieces, b.rest, table, b.grower.bytes)
+// add takes the tree just grown, whose leaves it puts on their grid.
+func (d *dropout) add(b *booster, output int, values []float64, pieces []span, table *leafTable) {
+	for i, v := range values {
+		values[i] = round(v, b.loss.unit[output])
+	}
+	d.resize(b, output, largest(values))
+	d.train.add(b.team, b.loss.d.N, pieces, b.rest, b.where)
 	if b.val != nil {
-		d.valid.add(b.team, len(b.val.meter.score[0]), nil, nil, table, b.val.bytes)
+		d.valid.find(b.team, len(b.val.meter.score[0]), table, b.val.bytes)
 	}
 }
 
-// normalize shares what the dropped rounds said between them and the new one, as LightGBM does: of k dropped, each keeps k/(k+1), and
-// the new one has 1/(k+1) of its step already. Then the scores are summed anew.
-func (d *dropout) normalize(b *booster, dropped []int) {
-	keep := float64(len(dropped)) / float64(len(dropped)+1)
-	n := len(b.m.Base)
-	for _, round := range dropped {
-		for at := round * n; at < (round+1)*n; at++ {
-			leaf := slices.Clone(b.m.Trees[at].Leaf) // that of the best stays as it was
-			for i := range leaf {
-				leaf[i] *= keep
+// resize counts that leaves of an output come to so much more.
+func (d *dropout) resize(b *booster, output int, more float64) {
+	d.size[output] += more
+	if d.size[output] >= math.Ldexp(b.loss.unit[output], 52) {
+		d.inexact = true
+	}
+}
+
+// largest is the greatest magnitude.
+func largest(x []float64) (m float64) {
+	for _, x := range x {
+		m = max(m, math.Abs(x))
+	}
+	return m
+}
+
+// drop takes rounds away from the scores of the training rows.
+func (d *dropout) drop(b *booster, dropped []int) {
+	for k, score := range b.loss.score {
+		if d.inexact {
+			d.sum(b, d.train, d.trainStart, score, k, dropped)
+			continue
+		}
+		at, leaf := b.treesOf(k, dropped)
+		for j := range leaf {
+			leaf[j] = slices.Clone(leaf[j])
+			for i := range leaf[j] {
+				leaf[j][i] = -leaf[j][i]
 			}
-			b.m.Trees[at].Leaf = leaf
+		}
+		d.train.move(b.team, score, at, leaf)
+	}
+}
+
+// treesOf is the trees of an output in some rounds, and their leaves.
+func (b *booster) treesOf(output int, rounds []int) (at []int, leaf [][]float64) {
+	for _, round := range rounds {
+		tree := round*len(b.m.Base) + output
+		at, leaf = append(at, tree), append(leaf, b.m.Trees[tree].Leaf)
+	}
+	return at, leaf
+}
+
+// sum sets scores of an output to where they started and its trees, but for those of dropped rounds.
+func (d *dropout) sum(b *booster, r routes, start [][]float64, score []float64, output int, dropped []int) {
+	if start != nil {
+		copy(score, start[output])
+	} else {
+		for i := range score {
+			score[i] = b.m.Base[output]
 		}
 	}
-	d.train.sum(b.team, b.loss.score, b.m, nil)
-	if b.val != nil {
-		d.valid.sum(b.team, b.val.meter.score, b.m, nil)
+	var rounds []int
+	for round := range len(b.m.Trees) / len(b.m.Base) {
+		if !slices.Contains(dropped, round) {
+			rounds = append(rounds, round)
+		}
+	}
+	at, leaf := b.treesOf(output, rounds)
+	r.move(b.team, score, at, leaf)
+}
+
+// normalize shares what the dropped rounds said between them and the new one, as LightGBM does: of k dropped, each keeps k/(k+1), and
+// the new one has 1/(k+1) of its step already. Scores follow.
+func (d *dropout) normalize(b *booster, dropped []int) {
+	keep := float64(len(dropped)) / float64(len(dropped)+1)
+	for k := range b.m.Base {
+		at, leaf := b.treesOf(k, dropped)
+		less := make([][]float64, len(at))
+		for j, tree := range at {
+			old := leaf[j]
+			leaf[j], less[j] = make([]float64, len(old)), make([]float64, len(old)) // that of the best stays as it was
+			for i, v := range old {
+				leaf[j][i] = round(v*keep, b.loss.unit[k])
+				less[j][i] = leaf[j][i] - v
+			}
+			b.m.Trees[tree].Leaf = leaf[j]
+			d.resize(b, k, largest(leaf[j])-largest(old))
+		}
+		if d.inexact {
+			d.sum(b, d.train, d.trainStart, b.loss.score[k], k, nil)
+		} else {
+			d.train.move(b.team, b.loss.score[k], at, leaf)
+		}
+		switch {
+		case b.val == nil:
+		case d.inexact:
+			d.sum(b, d.valid, d.validStart, b.val.meter.score[k], k, nil)
+		default:
+			d.valid.move(b.team, b.val.meter.score[k], at, less)
+		}
 	}
 }
 

@@ -13,9 +13,9 @@ import (
 // must give the same.
 func TestGolden(t *testing.T) {
 	golden := map[string]string{
-		"binary":              "2a860a841707d159",
-		"regression":          "7c3dcdb5822d2d6d",
-		"regression weighted": "7c0cd679757787cc",
+		"binary":              "38068448fa727f37",
+		"regression":          "7245b0eeb6323614",
+		"regression weighted": "3abdbe1d3f22b681",
 	}
 	for name, want := range golden {
 		kind := Binary

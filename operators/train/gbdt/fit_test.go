@@ -601,6 +601,30 @@ func TestFitsExactlyWhatTreesCan(t *testing.T) {
 	}
 }
 
+// Labels and weights of any size that is taken are told apart as well: by powers of two, to the bit.
+func TestSizesDoNotMatter(t *testing.T) {
+	d := synth(1, 3000, Regression)
+	d.Features = d.Features[:5] // penalties on categories are of a size
+	for _, weight := range []func(*rand.Rand) float64{func(*rand.Rand) float64 { return 1 }, func(r *rand.Rand) float64 { return 0.5 + r.Float64() }} {
+		d := weighted(d, 1, weight)
+		o := options(Regression, func(o *Options) { o.L2, o.MinHessian = 0, 0 })
+		want := predict(fit(t, d, nil, o), d)
+		for _, by := range [][2]int{{-250, -260}, {320, -260}, {-250, 320}, {150, 320}, {-250, 0}} {
+			e := d
+			e.Label, e.Weight = make([]float64, d.N), make([]float64, d.N)
+			for i := range d.N {
+				e.Label[i], e.Weight[i] = math.Ldexp(d.Label[i], by[0]), math.Ldexp(d.Weight[i], by[1])
+			}
+			got := predict(fit(t, e, nil, o), e)
+			for i := range got {
+				if got[i] != math.Ldexp(want[i], by[0]) {
+					t.Fatalf("labels by 2^%d and weights by 2^%d: row %d is %v, want %v by as much", by[0], by[1], i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
+
 func TestRefuses(t *testing.T) {
 	ok := func() Data {
 		return Data{Features: []Feature{{Name: "x", Values: []float64{1, 2}}, {Name: "c", Codes: []int32{0, -1}, Levels: 1}}, Label: []float64{0, 1}, Weight: []float64{1, 1}, N: 2}
@@ -620,6 +644,8 @@ func TestRefuses(t *testing.T) {
 		"label 1e+200":                  func(d *Data, o *Options) { d.Label[1], o.Objective = 1e200, Regression },
 		"weight -1":                     func(d *Data, o *Options) { d.Weight[0] = -1 },
 		"weight NaN":                    func(d *Data, o *Options) { d.Weight[0] = math.NaN() },
+		"weight 1e-90 in row 1, want 0": func(d *Data, o *Options) { d.Weight[1] = 1e-90 },
+		"1e-80 apart at least":          func(d *Data, o *Options) { d.Label[0], d.Label[1], o.Objective = 1e-90, 0, Regression },
 		"no row has a weight":           func(d *Data, o *Options) { d.Weight = []float64{0, 0} },
 		"0 rows":                        func(d *Data, o *Options) { *d = Data{} },
 		"trees is 0":                    func(d *Data, o *Options) { o.Trees = 0 },

@@ -1,13 +1,14 @@
 // Package gbdt fits gradient-boosted trees on histograms of binned columns.
 //
-// It is the learner alone, on plain slices: no batches, no files, no
-// goroutines of its own. What it promises:
+// Fit is the learner alone, on plain slices: no batches, no files, no
+// goroutines of its own. Operator is what makes slices of a table, and a program
+// of the model. What Fit promises:
 //
 //   - The model is the same to the bit for any number of workers and any order
 //     in which they run, because every sum that workers share is an integer:
 //     gradients are rounded once to a grid whose step is a power of two, and
 //     integer addition is associative.
-//   - With RowSample 1 and at most 200,000 rows (the size of the sample that
+//   - With RowSample 1, without Goss and at most 200,000 rows (the size of the sample that
 //     bins are cut from) it does not depend on the order of the rows either.
 //   - A row ends in the same leaf while training and while predicting: a stored
 //     threshold is the very number that cut the bins, compared the same way.
@@ -80,8 +81,11 @@ const (
 // depthDefault is how deep trees grow that grow in levels, if nothing is said.
 const depthDefault = 6
 
-// obliviousMax is how deep oblivious trees are at most: their leaves double with each level.
-const obliviousMax = 16
+// obliviousMax is how deep oblivious trees are at most: their leaves double with each level, to leavesMax, which two bytes tell apart.
+const (
+	obliviousMax = 16
+	leavesMax    = 1 << obliviousMax
+)
 
 // Feature is one column.
 type Feature = trees.Feature
@@ -168,7 +172,7 @@ func (o Options) Validate() error {
 	no(!(o.HuberDelta > 0 && o.HuberDelta <= 1e100), "huber delta is %v, want more than 0 and at most 1e100", o.HuberDelta)
 	no(!(o.TweediePower > 1 && o.TweediePower < 2), "tweedie power is %v, want more than 1 and less than 2", o.TweediePower)
 	no(o.Trees < 1, "trees is %d, want at least 1", o.Trees)
-	no(o.Leaves < 2 || o.Leaves > 1<<20, "leaves is %d, want 2 to %d", o.Leaves, 1<<20)
+	no(o.Leaves < 2 || o.Leaves > leavesMax, "leaves is %d, want 2 to %d", o.Leaves, leavesMax)
 	share("learning rate", o.LearningRate)
 	no(o.Bins < 2 || o.Bins > 255, "bins is %d, want 2 to 255", o.Bins)
 	no(o.MinRows < 1, "min rows is %d, want at least 1", o.MinRows)
@@ -183,7 +187,7 @@ func (o Options) Validate() error {
 	share("column sample", o.ColumnSample)
 	share("column sample of a node", o.ColumnSampleNode)
 	if g := o.Goss; g != (Goss{}) {
-		no(!(g.Top > 0 && g.Other > 0 && g.Top+g.Other <= 1), "goss is %v and %v, want two shares of at most 1 together", g.Top, g.Other)
+		no(!(g.Top > 0 && g.Other >= otherMin && g.Top+g.Other <= 1), "goss is %v and %v, want two shares of at most 1 together, the other one %v at least", g.Top, g.Other, otherMin)
 		no(o.RowSample < 1, "goss and row sample both draw rows")
 	}
 	if d := o.Dart; d != (Dart{}) {
@@ -239,6 +243,10 @@ type Env struct {
 	Stop func() error
 }
 
+// scaleMin is the least that weights and the spread of labels may be, unless they are 0: the square of the one times the other is a number
+// with all its bits.
+const scaleMin = 1e-80
+
 // check says what is wrong with the table. Training data may not have codes
 // beyond the levels; validation data may.
 func check(d *Data, o Options, what string, training bool) error {
@@ -277,11 +285,12 @@ func check(d *Data, o Options, what string, training bool) error {
 		}
 	}
 	positive, loss := false, newObjective(&o)
+	lo, hi := math.Inf(1), math.Inf(-1)
 	for i, y := range d.Label {
 		w := d.WeightOf(i)
-		// The bounds keep squares and sums of what follows finite.
-		if !(w >= 0 && w <= 1e100) {
-			return bad("weight %v in row %d, want 0 to 1e100", w, i)
+		// The bounds keep squares and sums of what follows finite, and above 0.
+		if !(w == 0 || w >= scaleMin && w <= 1e100) {
+			return bad("weight %v in row %d, want 0, or %v to 1e100", w, i, scaleMin)
 		}
 		if w == 0 {
 			continue
@@ -290,9 +299,13 @@ func check(d *Data, o Options, what string, training bool) error {
 		if want, ok := loss.label(y); !ok && (training || o.Objective != Multiclass || y != unknown) {
 			return bad("label %v in row %d, want %s", y, i, want)
 		}
+		lo, hi = min(lo, y), max(hi, y)
 	}
-	if !positive {
+	switch {
+	case !positive:
 		return bad("no row has a weight above 0")
+	case training && lo < hi && hi-lo < scaleMin:
+		return bad("all labels are between %v and %v, want them %v apart at least, or all alike", lo, hi, scaleMin)
 	}
 	return nil
 }

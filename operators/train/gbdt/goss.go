@@ -3,6 +3,7 @@ package gbdt
 import (
 	"math"
 	"math/bits"
+	"slices"
 
 	"github.com/headrace/headrace/kernels/hash"
 	"github.com/headrace/headrace/kernels/tree"
@@ -13,20 +14,25 @@ import (
 // and a draw of the share Other from the rest, which count for all of it. The zero Goss is none.
 type Goss struct {
 	Top   float64 `param:"top" doc:"share of the rows, those of the greatest gradients" default:"0.2" min:">0" max:"<1"`
-	Other float64 `param:"other" doc:"share of the rows, drawn from the others, which count for all of them" default:"0.1" min:">0" max:"<1"`
+	Other float64 `param:"other" doc:"share of the rows, drawn from the others, which count for all of them" default:"0.1" min:"0.0001" max:"<1"`
 }
+
+// otherMin keeps what a row counts for, 1 over it at most, in the bits of its gradient.
+const otherMin = 1e-4
 
 func (g Goss) on() bool { return g.Top > 0 }
 
 // warm is how many trees see all rows: as in LightGBM, gradients say little of rows before the scores have moved by a whole step.
 func (o *Options) warm() int { return int(1 / o.LearningRate) }
 
-// oneSide draws rows. It works on gradients of tree.Fine, which are integers: which rows have the greatest does not depend on the order
-// in which workers look at them.
+// oneSide draws rows by |g|, as the paper has it; LightGBM multiplies by the hessian, which takes a row out of the top the surer its score
+// is, however wrong. It works on gradients of tree.Fine, which are integers: which rows have the greatest does not depend on the order in
+// which workers look at them.
 type oneSide struct {
-	rows, rest []int32
-	sides      []uint64
-	counts     [trees.WorkersMax][]uint32
+	seed   uint64
+	cut    uint64 // rows above it are of the top
+	ties   uint64 // and those at it, whose draw is below this: the first ones would be the same rows in every tree
+	counts [trees.WorkersMax][]uint32
 }
 
 // magnitude is |g| of a row, in sum over its outputs, which share a bound and so a grid; below 2^32 for one output, and for those of
@@ -39,55 +45,51 @@ func magnitude(grad [][]uint64, row int32) (m uint64) {
 	return min(m, math.MaxUint32)
 }
 
-// pick draws the rows of a tree, and makes the gradients of those from the rest stand for all of it: multiplied by what they are drawn
-// from over what is drawn, rounded once.
+// top says that a row is of the top.
+func (s *oneSide) top(grad [][]uint64, row int32) bool {
+	m := magnitude(grad, row)
+	return m > s.cut || m == s.cut && hash.Draw(s.seed, uint64(row), drawTie) < s.ties
+}
+
+// pick draws the rows of a tree, and makes the gradients of those from the rest stand for all of it: multiplied by the rows that there are
+// of it over those that are drawn, rounded once.
 func (s *oneSide) pick(b *booster, seed uint64, p []packed) {
-	all, grad, o, l := b.all, b.grad, b.o.Goss, b.loss
-	blocks := trees.BlockCount(len(all))
-	if s.rows == nil {
-		s.rows, s.rest = make([]int32, len(all)), make([]int32, len(all))
-		s.sides = make([]uint64, (len(all)+63)/64)
-	}
-	cut, ties := s.cut(b.team, all, grad, int(math.Ceil(o.Top*float64(len(all)))))
-	before := make([]int, blocks) // rows at the cut in earlier blocks: the first ones are taken
-	b.team.Blocks(len(all), func(block, begin, end int) {
-		for _, r := range all[begin:end] {
-			if magnitude(grad, r) == cut {
-				before[block]++
+	grad, o, l := b.grad, b.o.Goss, b.loss
+	s.seed = seed
+	s.find(b.team, b.all, grad, int(math.Ceil(o.Top*float64(len(b.all)))))
+	limit := share(o.Other / (1 - o.Top))
+	tops := make([]int, trees.BlockCount(len(b.all)))
+	b.part(func(block int, rows []int32, sides []uint64) {
+		for i, r := range rows {
+			top := s.top(grad, r)
+			if top {
+				tops[block]++
+			}
+			if top || hash.Draw(seed, uint64(r), drawRow) < limit {
+				sides[i/64] |= 1 << (i % 64)
 			}
 		}
 	})
-	n := 0
-	for i, k := range before {
-		before[i], n = n, n+k
+	top := 0
+	for _, n := range tops {
+		top += n
 	}
-	factor := (1 - o.Top) / o.Other
+	factor := float64(len(b.all)-top) / float64(max(1, len(b.rows)-top))
 	// What is rounded must stay below 2^31: no gradient of the rest is above the cut.
 	unitG, unitH := make([]float64, len(grad)), make([]float64, len(grad))
 	for k := range grad {
 		topG, topH := l.peak(k)
-		downG := max(0, bits.Len64(max(topG, uint64(float64(min(cut, topG))*factor)+1))-30)
+		downG := max(0, bits.Len64(max(topG, uint64(float64(min(s.cut, topG))*factor)+1))-30)
 		downH := max(0, bits.Len64(uint64(float64(topH)*max(1, factor))+1)-30)
 		unitG[k], unitH[k] = math.Ldexp(1, -downG), math.Ldexp(1, -downH)
 		l.fineG[k], l.fineH[k] = l.fineG[k]-downG, l.fineH[k]-downH
 	}
-	limit := share(o.Other / (1 - o.Top))
-	lefts := make([]int, blocks)
+	blocks := trees.BlockCount(len(b.rows))
 	peaks := make([]uint64, 2*blocks*len(grad))
-	b.team.Blocks(len(all), func(block, begin, end int) {
-		at, sides := before[block], s.sides[begin/64:(end+63)/64]
-		clear(sides)
-		for i, r := range all[begin:end] {
-			m, f := magnitude(grad, r), 1.0
-			top := m > cut
-			if m == cut {
-				top = at < ties
-				at++
-			}
-			if !top {
-				if hash.Draw(seed, uint64(r), drawRow) >= limit {
-					continue
-				}
+	b.team.Blocks(len(b.rows), func(block, begin, end int) {
+		for _, r := range b.rows[begin:end] {
+			f := 1.0
+			if !s.top(grad, r) {
 				f = factor
 			}
 			for k, grad := range grad {
@@ -97,22 +99,7 @@ func (s *oneSide) pick(b *booster, seed uint64, p []packed) {
 				peak := peaks[2*(k*blocks+block):][:2]
 				peak[0], peak[1] = max(peak[0], uint64(max(g, -g))), max(peak[1], uint64(h))
 			}
-			sides[i/64] |= 1 << (i % 64)
-			lefts[block]++
 		}
-	})
-	n = 0
-	for i, k := range lefts {
-		lefts[i], n = n, n+k
-	}
-	b.rows, b.rest = s.rows[:n], s.rest[:len(all)-n]
-	b.team.Blocks(len(all), func(block, begin, end int) {
-		to := n
-		if block+1 < blocks {
-			to = lefts[block+1]
-		}
-		from := lefts[block]
-		tree.Part(b.rows[from:to], b.rest[begin-from:end-to], all[begin:end], s.sides[begin/64:(end+63)/64])
 	})
 	for k := range grad {
 		topG, topH := uint64(0), uint64(0)
@@ -131,22 +118,22 @@ func share(p float64) uint64 {
 	return uint64(math.Ldexp(p, 64))
 }
 
-// cut finds the top-th greatest |g|: all greater ones are of the top, and as many that equal it as ties says.
-func (s *oneSide) cut(t *trees.Team, all []int32, grad [][]uint64, top int) (cut uint64, ties int) {
-	// Of 31 bits the upper half first, then the lower half of those that share it.
+// find finds the top-th greatest |g|: all greater ones are of the top, and of those that equal it the chance that takes as many as are left.
+func (s *oneSide) find(t *trees.Team, all []int32, grad [][]uint64, top int) {
+	// Of 32 bits the upper half first, then the lower half of those that share it.
 	const half = 16
-	upper, left := s.digit(t, all, grad, top, func(m uint64) int { return int(m >> half) })
-	lower, left := s.digit(t, all, grad, left, func(m uint64) int {
+	upper, left, _ := s.digit(t, all, grad, top, func(m uint64) int { return int(m >> half) })
+	lower, left, same := s.digit(t, all, grad, left, func(m uint64) int {
 		if int(m>>half) != upper {
 			return -1
 		}
 		return int(m & (1<<half - 1))
 	})
-	return uint64(upper)<<half | uint64(lower), left
+	s.cut, s.ties = uint64(upper)<<half|uint64(lower), share(float64(left)/float64(same))
 }
 
-// digit finds the digit of the top-th greatest, and which one it is of those with that digit. Rows of a digit below 0 are left out.
-func (s *oneSide) digit(t *trees.Team, all []int32, grad [][]uint64, top int, of func(m uint64) int) (digit, left int) {
+// digit finds the digit of the top-th greatest, and which one it is of how many with that digit. Rows of a digit below 0 are left out.
+func (s *oneSide) digit(t *trees.Team, all []int32, grad [][]uint64, top int, of func(m uint64) int) (digit, left, same int) {
 	for _, c := range s.counts {
 		clear(c)
 	}
@@ -162,15 +149,14 @@ func (s *oneSide) digit(t *trees.Team, all []int32, grad [][]uint64, top int, of
 			}
 		}
 	})
+	counts := slices.DeleteFunc(slices.Clone(s.counts[:]), func(c []uint32) bool { return c == nil })
 	for digit = 1<<16 - 1; digit >= 0; digit-- {
 		n := 0
-		for _, c := range s.counts {
-			if c != nil {
-				n += int(c[digit])
-			}
+		for _, c := range counts {
+			n += int(c[digit])
 		}
 		if n >= top {
-			return digit, top
+			return digit, top, n
 		}
 		top -= n
 	}

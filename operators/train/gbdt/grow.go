@@ -442,16 +442,13 @@ func (l *leafTable) find(b trees.Binned, r int) int {
 }
 
 // tree is the stored form: bins become thresholds and levels.
-func (g *grower) tree(t *grown, values []float64) Tree {
+func (g *grower) tree(t *grown, values []float64, cover []int64) Tree {
 	n := len(t.splits)
 	out := Tree{
 		Feature: make([]int32, n), Threshold: make([]float64, n),
 		Left: t.left, Right: t.right,
 		MissingLeft: make([]bool, n), Cat: make([]int32, n), Gain: make([]float64, n),
-		Leaf: values, Cover: make([]int64, len(t.leaves)),
-	}
-	for i, l := range t.leaves {
-		out.Cover[i] = int64(len(l.rows))
+		Leaf: values, Cover: cover,
 	}
 	for i := range t.splits {
 		s := &t.splits[i]

@@ -77,11 +77,15 @@ type loss struct {
 	buffers          [trees.WorkersMax][]float64
 	rest             []residual // room for those of all rows
 	drawn            bool       // by their gradients, see oneSide
+	unit             []float64  // of each output's leaves, with dropout alone
 }
 
 func newLoss(t *trees.Team, d *Data, o *Options) *loss {
 	l := &loss{team: t, d: d, objective: newObjective(o), drawn: o.Goss.on()}
 	n := l.objective.outputs()
+	if o.Dart.on() {
+		l.unit = make([]float64, n)
+	}
 	l.score = make([][]float64, n)
 	for k := range l.score {
 		l.score[k] = make([]float64, d.N)
@@ -117,6 +121,10 @@ func (l *loss) begin() (base []float64, single bool) {
 		clear(l.smooth) // a row may stand for many
 	}
 	for k, score := range l.score {
+		if l.unit != nil {
+			l.unit[k] = l.grid(base[k])
+			base[k] = round(base[k], l.unit[k])
+		}
 		for i := range score {
 			score[i] = base[k]
 		}
@@ -224,7 +232,7 @@ func (l *loss) peak(output int) (topG, topH uint64) {
 // peakAt is where a block keeps its peaks of an output.
 func (l *loss) peakAt(output, block int) int { return 2 * (output*trees.BlockCount(l.d.N) + block) }
 
-// blocks is team.blocks of all rows, whose f is also told the worker.
+// blocks is Blocks of all rows, whose f is also told the worker.
 func (l *loss) blocks(f func(worker, block, begin, end int)) {
 	l.team.Each(trees.BlockCount(l.d.N), func(w, b int) {
 		f(w, b, b*trees.BlockRows, min(l.d.N, (b+1)*trees.BlockRows))
@@ -383,9 +391,6 @@ func spans(leaves []*node) []span {
 
 // leaves computes the leaf values from exact sums over their rows.
 func (l *loss) leaves(gr *grower, t *grown, pieces []span, output int, o *Options) []float64 {
-	if k, ok := l.objective.(renewer); ok {
-		return l.renewed(k, t, o)
-	}
 	g := make([]float64, len(t.leaves))
 	h := make([]float64, len(t.leaves))
 	if gr.packed.final {

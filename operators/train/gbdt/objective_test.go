@@ -184,6 +184,30 @@ func TestLeafIsLeast(t *testing.T) {
 	}
 }
 
+// Of a distance beyond all errors huber is the squared error, however far beyond.
+func TestHuberOfGreatDistance(t *testing.T) {
+	for _, weight := range []func(*rand.Rand) float64{nil, (*rand.Rand).Float64} {
+		d := synth(1, 3000, Regression)
+		if weight != nil {
+			d = weighted(d, 2, weight)
+		}
+		want := predict(fit(t, d, nil, options(Regression, func(o *Options) { o.L2, o.CatL2 = 0, 0 })), d)
+		for _, delta := range []float64{1e3, 1e9, 1e15, 1e100} {
+			got := predict(fit(t, d, nil, options(Huber, func(o *Options) { o.L2, o.CatL2, o.HuberDelta = 0, 0, delta })), d)
+			far := 0
+			for i := range got {
+				// Bases differ in their last bits, and so may a few splits.
+				if math.Abs(got[i]-want[i]) > 1e-6 {
+					far++
+				}
+			}
+			if far > len(got)/100 {
+				t.Errorf("delta %v: %d of %d rows are not what squared_error says", delta, far, len(got))
+			}
+		}
+	}
+}
+
 // Real data of seven classes beside the peers' figures of the same rows, which testing/peers/classes.py prints.
 func TestCovertype(t *testing.T) {
 	train, test := covertype(t)

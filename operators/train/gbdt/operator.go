@@ -47,7 +47,7 @@ type EarlyStop struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.gbdt", Version: 3, New: func() operators.Op { return &Operator{} },
+		Name: "train.gbdt", Version: 4, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits gradient-boosted trees to a binary label, a label of many classes or a number, weighted by task.weight. Strings are learnt as " +
 			"categories and need no encoding, missing values need no filling; values that train rows do not have count as missing. Of many classes " +
 			"each has a tree a round, and p is the softmax of their scores, a wide column with a member a class.",

@@ -429,10 +429,11 @@ func TestSplitsText(t *testing.T) {
 
 // The column that explain adds sums to the raw score, over every type of feature, and changes neither p nor pred.
 func TestOperatorExplains(t *testing.T) {
-	for _, kind := range []operators.TaskKind{operators.Binary, operators.Regression} {
+	for more, kind := range map[string]operators.TaskKind{"row_sample: 1": operators.Binary, "l2: 1": operators.Regression,
+		"row_sample: 0.3": operators.Regression, "goss: {}": operators.Binary, "goss: {}, learning_rate: 0.5": operators.Regression, "dart: {}": operators.Binary} {
 		in, b, task := opTable(4, 2000, kind)
-		plain := modeltest.Score(t, opFit(t, "{trees: 20}", operators.TestEnv(), in, b, task).Program, in, b)
-		out := modeltest.Score(t, opFit(t, "{trees: 20, explain: true}", operators.TestEnv(), in, b, task).Program, in, b)
+		plain := modeltest.Score(t, opFit(t, "{trees: 20, "+more+"}", operators.TestEnv(), in, b, task).Program, in, b)
+		out := modeltest.Score(t, opFit(t, "{trees: 20, explain: true, "+more+"}", operators.TestEnv(), in, b, task).Program, in, b)
 		shap := out[len(plain)]
 		mean := shap.Member(shap.Wide - 1)[0]
 		trains, scores := 0.0, 0.0
@@ -456,7 +457,7 @@ func TestOperatorExplains(t *testing.T) {
 			}
 		}
 		if math.Abs(scores/trains-mean) > 1e-8*math.Abs(mean) {
-			t.Errorf("%s: the mean raw score of the rows learnt from is %v, the base %v", kind, scores/trains, mean)
+			t.Errorf("%s, %s: the mean raw score of the rows learnt from is %v, the base %v", kind, more, scores/trains, mean)
 		}
 	}
 }

@@ -11,12 +11,12 @@ import (
 	"github.com/headrace/headrace/operators/internal/trees"
 )
 
-// The rows of the greatest gradients are all there as they are, of equal ones the first; of the others there is the share asked for,
-// multiplied and rounded once; and what comes of it fits the fields.
+// The rows of the greatest gradients are all there as they are, of equal ones a draw; of the others there is the share asked for,
+// multiplied to stand for all and rounded once; and what comes of it fits the fields.
 func TestGossPicks(t *testing.T) {
 	for _, kind := range []Objective{Binary, Regression} {
 		for _, weight := range []func(*rand.Rand) float64{nil, func(r *rand.Rand) float64 { return math.Pow(10, 4*r.Float64()) * float64(r.IntN(5)) }} {
-			for _, share := range []Goss{{0.2, 0.1}, {0.02, 0.01}, {0.5, 0.5}, {0.9, 0.001}} {
+			for _, share := range []Goss{{0.2, 0.1}, {0.02, 0.01}, {0.5, 0.5}, {0.9, 0.004}} {
 				d := synth(1, 40_000, kind)
 				if weight != nil {
 					d = weighted(d, 3, weight)
@@ -41,7 +41,22 @@ func TestGossPicks(t *testing.T) {
 					b.oneSide.pick(b, 7, p)
 					g.packed = p[0]
 					n := len(b.all)
-					top := int(math.Ceil(share.Top * float64(n)))
+					cut := magnitude([][]uint64{was}, order[int(math.Ceil(share.Top*float64(n)))-1])
+					top, first := 0, 0 // those at the cut are of the top by lot
+					for _, r := range order {
+						switch of := b.oneSide.top([][]uint64{was}, r); {
+						case magnitude([][]uint64{was}, r) > cut && !of, magnitude([][]uint64{was}, r) < cut && of:
+							t.Fatalf("%v: a row of %d is of the top: %v; the cut is %d", share, magnitude([][]uint64{was}, r), of, cut)
+						case of:
+							top++
+							if int(r) < d.N/2 {
+								first++
+							}
+						}
+					}
+					if want := share.Top * float64(n); math.Abs(float64(top)-want) > 5*math.Sqrt(want)+1 || math.Abs(float64(2*first-top)) > 5*math.Sqrt(want)+1 {
+						t.Errorf("%v: %d rows of the top, %d of them of the first half, want about %v and as many in each", share, top, first, want)
+					}
 					drawn := map[int32]bool{}
 					for _, r := range b.rows {
 						drawn[r] = true
@@ -50,17 +65,14 @@ func TestGossPicks(t *testing.T) {
 						t.Errorf("%v: %d rows and %d others of %d", share, len(b.rows), len(b.rest), n)
 					}
 					unit := math.Ldexp(1, b.loss.fineG[0]-fine)
-					factor := (1 - share.Top) / share.Other
-					others := 0
-					for i, r := range order {
+					others := len(b.rows) - top
+					factor := float64(n-top) / float64(others)
+					for _, r := range order {
 						f := 1.0
-						if i >= top {
+						if of := b.oneSide.top([][]uint64{was}, r); !of {
 							f = factor
-							if drawn[r] {
-								others++
-							}
 						} else if !drawn[r] {
-							t.Fatalf("%v: row %d is number %d of %d by gradient, and not drawn", share, r, i, top)
+							t.Fatalf("%v: row %d is of the top, and not drawn", share, r)
 						}
 						if !drawn[r] {
 							continue
@@ -104,6 +116,42 @@ func TestGossSamples(t *testing.T) {
 		}
 		if math.Abs(sums[i]/sums[max(0, i-1)]-1) > 0.06 {
 			t.Errorf("hessians of tree %d sum to %v, of the one before to %v", i, sums[i], sums[max(0, i-1)])
+		}
+	}
+}
+
+// Leaves whose values come of the rows and not of gradients come of all rows: those drawn lie on one side more than on the other. The rows
+// are sorted by label, as those of a trend are, and have nothing to be told apart by.
+func TestGossAims(t *testing.T) {
+	d := Data{N: 4000, Features: []Feature{{Name: "flat", Values: make([]float64, 4000)}}}
+	for i := range d.N {
+		d.Label = append(d.Label, float64(i)/float64(d.N))
+	}
+	squares := func(y float64) float64 { return y * y }
+	for _, c := range []struct {
+		kind  Objective
+		share float64 // of the quantile
+		of    func(y float64) float64
+		want  float64
+	}{
+		{Quantile, 0.9, nil, 0.9}, {Quantile, 0.1, nil, 0.1}, {AbsoluteError, 0.5, nil, 0.5}, {AbsoluteError, 0.5, squares, 0.25},
+		{Huber, 0.5, nil, 0.5}, {Huber, 0.5, squares, 0.2533}, // where errors of squares, cut at 0.1, sum to 0
+	} {
+		e := d
+		if c.of != nil {
+			e.Label = make([]float64, d.N)
+			for i, y := range d.Label {
+				e.Label[i] = c.of(y)
+			}
+		}
+		o := options(c.kind, func(o *Options) {
+			o.Trees, o.Quantile, o.HuberDelta, o.Goss = 60, c.share, 0.1, Goss{Top: 0.2, Other: 0.1}
+		})
+		plain := o
+		plain.Goss = Goss{}
+		got, want := predict(fit(t, e, nil, o), e)[0], predict(fit(t, e, nil, plain), e)[0]
+		if math.Abs(got-want) > 0.01 || math.Abs(want-c.want) > 0.001 {
+			t.Errorf("%v of %v: %v, without sampling %v, want %v", c.kind, c.share, got, want, c.want)
 		}
 	}
 }
@@ -179,6 +227,41 @@ func TestDartScores(t *testing.T) {
 	}
 }
 
+// Where scores outgrow the grid that leaves are on they are summed anew, and are what the model predicts still.
+func TestDartOutgrows(t *testing.T) {
+	d, v := synth(1, 2000, Binary), synth(2, 500, Binary)
+	for round, o := range []Options{
+		options(Binary, func(o *Options) { o.Trees, o.Dart = 12, Dart{Drop: 0.4, Max: 50} }),
+		options(Multiclass, func(o *Options) { o.Trees, o.Dart, o.Goss, o.LearningRate = 12, Dart{Drop: 0.4}, Goss{0.3, 0.2}, 0.5 }),
+	} {
+		if o.Objective == Multiclass {
+			d, v = synth(1, 2000, Multiclass), synth(2, 500, Multiclass)
+		}
+		for _, unit := range []float64{0, 0x1p-45, 0x1p-54} { // 0 is the unit as it comes
+			b, err := newBooster(single(), Env{}, d, &v, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k := range b.loss.unit {
+				if unit > 0 {
+					b.loss.unit[k] = unit
+				}
+			}
+			b.env.Progress = func(done, _ int, _ string, _ float64) {
+				if !slices.Equal(predict(b.m, d), slices.Concat(b.loss.score...)) || !slices.Equal(predict(b.m, v), slices.Concat(b.val.meter.score...)) {
+					t.Errorf("%v, unit %v: scores differ after %d trees", o.Objective, unit, done)
+				}
+			}
+			if err := b.run(); err != nil {
+				t.Fatal(err)
+			}
+			if b.dropout.inexact != (unit == 0x1p-54) {
+				t.Errorf("case %d, unit %v: inexact is %v, scores to %v", round, unit, b.dropout.inexact, b.dropout.size)
+			}
+		}
+	}
+}
+
 // The model ends at the best round as it was then: later rounds have changed its trees.
 func TestDartEarlyStop(t *testing.T) {
 	d, v := synth(1, 1500, Binary), synth(2, 1500, Binary)
@@ -198,11 +281,13 @@ func TestDartEarlyStop(t *testing.T) {
 func TestSamplingRefused(t *testing.T) {
 	d := synth(1, 200, Binary)
 	for want, change := range map[string]func(o *Options){
-		"goss is 0.6 and 0.5": func(o *Options) { o.Goss = Goss{Top: 0.6, Other: 0.5} },
-		"goss is 0 and 0.5":   func(o *Options) { o.Goss = Goss{Other: 0.5} },
-		"both draw rows":      func(o *Options) { o.Goss, o.RowSample = Goss{Top: 0.6, Other: 0.1}, 0.5 },
-		"dart is 0, 0.5":      func(o *Options) { o.Dart = Dart{Skip: 0.5} },
-		"dart is 0.1, 1":      func(o *Options) { o.Dart = Dart{Drop: 0.1, Skip: 1} },
+		"goss is 0.6 and 0.5":  func(o *Options) { o.Goss = Goss{Top: 0.6, Other: 0.5} },
+		"goss is 0 and 0.5":    func(o *Options) { o.Goss = Goss{Other: 0.5} },
+		"the other one 0.0001": func(o *Options) { o.Goss = Goss{Top: 0.2, Other: 1e-5} },
+		"leaves is 65537":      func(o *Options) { o.Leaves, o.Dart = 1<<16+1, Dart{Drop: 0.1} },
+		"both draw rows":       func(o *Options) { o.Goss, o.RowSample = Goss{Top: 0.6, Other: 0.1}, 0.5 },
+		"dart is 0, 0.5":       func(o *Options) { o.Dart = Dart{Skip: 0.5} },
+		"dart is 0.1, 1":       func(o *Options) { o.Dart = Dart{Drop: 0.1, Skip: 1} },
 	} {
 		if _, err := Fit(Env{}, d, nil, options(Binary, change)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)

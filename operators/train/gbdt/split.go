@@ -75,7 +75,7 @@ func newFinder(o *Options, p *packed, total sums) finder {
 func (g *grower) finder(n *node) finder {
 	f := newFinder(g.o, &g.packed, n.total)
 	if g.signs != nil {
-		f.limit(n.held)
+		f.limit(n.held, g.step, &g.packed)
 	}
 	return f
 }
