@@ -87,6 +87,15 @@ func (c *Ctx) Bytes() (n int64) {
 	return n
 }
 
+// Used is what was taken of the arena since the last Reset.
+func (c *Ctx) Used() int64 {
+	n := int64(c.at)
+	for _, s := range c.slabs[:c.slab] {
+		n += int64(len(s))
+	}
+	return n
+}
+
 // slice gives n values of T from the arena, zeroed or not.
 func slice[T any](c *Ctx, n int, dirty bool) []T {
 	if n == 0 {

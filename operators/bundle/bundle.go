@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"reflect"
 	"regexp"
@@ -22,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/headrace/headrace/kernels/forest"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/canon"
@@ -34,8 +36,9 @@ const Format = 1
 // Limits on what a reader takes.
 const (
 	manifestBytesMax = 16 << 20
-	stateBytesMax    = 2 << 30 // of all files together
-	fileNameMax      = 100     // characters of a step in a file's name; steps alike that far share a file
+	stateBytesMax    = 2 << 30  // of all files together
+	fileNameMax      = 100      // characters of a step in a file's name; steps alike that far share a file
+	replayBytesMax   = 32 << 20 // of the golden rows, run many at a time
 )
 
 // Manifest is manifest.json.
@@ -507,7 +510,7 @@ func fields(cols []Column, g program.Graph, ports []program.Port) ([]operators.F
 	return out, nil
 }
 
-// replay runs the golden rows, in the batch form and the row form.
+// replay runs the golden rows, in the batch form, few and many at a time, and in the row form.
 func (b *Bundle) replay() error {
 	g := b.Manifest.Golden
 	if len(g.In) != len(g.Out) {
@@ -529,7 +532,8 @@ func (b *Bundle) replay() error {
 		}
 		cols[j] = c
 	}
-	out, err := b.Graph.Batch(&batch.Ctx{}, n, cols)
+	c := &batch.Ctx{}
+	out, err := b.Graph.Batch(c, n, cols)
 	if err != nil {
 		return err
 	}
@@ -539,6 +543,9 @@ func (b *Bundle) replay() error {
 		}
 	}
 	if err := compare(texts(out, n), g.Out, b.Outputs); err != nil {
+		return err
+	}
+	if err := b.replayMany(cols, out, c.Used()); err != nil {
 		return err
 	}
 	f := b.Graph.Frame()
@@ -558,6 +565,64 @@ func (b *Bundle) replay() error {
 		}
 	}
 	return nil
+}
+
+// replayMany runs the rows of in over and over, until they are as many as a kernel takes at a time and a few more: trees compare whole blocks of
+// rows, which no row of a few would reach, and which serve all but the last rows of a batch. want is what the rows give, for which an arena
+// lent so many bytes; of rows so wide that the copies would take more than replayBytesMax there are fewer.
+func (b *Bundle) replayMany(in, want []batch.Column, bytes int64) error {
+	n := len(b.Manifest.Golden.In)
+	if n == 0 {
+		return nil
+	}
+	for j := range in {
+		bytes += in[j].Bytes()
+	}
+	at := make([]int32, max(n, min(n+forest.Rows, int(replayBytesMax/(bytes/int64(n)+1)))))
+	for i := range at {
+		at[i] = int32(i % n)
+	}
+	many := batch.Batch{N: n, Cols: in}.Take(nil, at)
+	out, err := b.Graph.Batch(&batch.Ctx{}, many.N, many.Cols)
+	if err != nil {
+		return err
+	}
+	for j := range out {
+		for i, row := range at {
+			if !same(&out[j], i, &want[j], int(row)) {
+				return fmt.Errorf("row %d, among %d: %s is %s, it was %s when the model was published", row, len(at), b.Outputs[j].Name,
+					show(Text(&out[j], i)), show(Text(&want[j], int(row))))
+			}
+		}
+	}
+	return nil
+}
+
+// same says whether two cells of a type are equal to the bit; all NaN are one, as they are in text.
+func same(a *batch.Column, i int, b *batch.Column, j int) bool {
+	equal := func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) || x != x && y != y }
+	if a.Null(i) || b.Null(j) {
+		return a.Null(i) == b.Null(j)
+	}
+	switch kind := a.Type.Kind; {
+	case kind == batch.Bool:
+		return a.Bit(i) == b.Bit(j)
+	case kind == batch.Float32:
+		return equal(float64(a.Float32s()[i]), float64(b.Float32s()[j]))
+	case kind == batch.Float64:
+		return equal(a.Float64s()[i], b.Float64s()[j])
+	case kind == batch.Vector:
+		for m := range a.Wide {
+			if !equal(a.Member(m)[i], b.Member(m)[j]) {
+				return false
+			}
+		}
+		return true
+	case a.Type.Text():
+		return bytes.Equal(a.Text(i), b.Text(j))
+	}
+	w := a.Type.Width()
+	return bytes.Equal(a.Values[i*w:(i+1)*w], b.Values[j*w:(j+1)*w])
 }
 
 func compare(got, want [][]*string, cols []operators.Field) error {

@@ -14,8 +14,10 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/headrace/headrace/kernels/forest"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/canon"
 	"github.com/headrace/headrace/operators/program"
 )
 
@@ -185,6 +187,61 @@ func TestVectorOut(t *testing.T) {
 	if _, err := Make(d); err == nil || !strings.Contains(err.Error(), "would not load") {
 		t.Errorf("error %v", err)
 	}
+}
+
+// block is a kind that adds one, or more where there are rows for a kernel.
+type block struct {
+	program.Affine
+	Rows uint64 // from so many rows on it is wrong
+}
+
+func init() { program.Register(func() program.Kind { return &block{} }) }
+
+func (*block) ID() string                                { return "test.block" }
+func (k *block) Init(in, out []batch.Type) error         { return nil }
+func (k *block) Encode(w *canon.Writer)                  { w.Uint(k.Rows) }
+func (k *block) Decode(r *canon.Reader)                  { k.Rows = r.Uint() }
+func (k *block) Row(f *program.Frame, in, o []int) error { f.F[o[0]] = f.F[in[0]] + 1; return nil }
+
+func (k *block) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
+	v := c.Float64s(n)
+	for i, x := range in[0].Float64s() {
+		if v[i] = x + 1; n >= int(k.Rows) && i == n/2 {
+			v[i]++
+		}
+	}
+	out[0] = batch.OfFloat64s(v)
+	return nil
+}
+
+// The golden rows must reach the loops that take whole blocks of rows: a model of which those are wrong is no model.
+func TestGoldenRowsReachKernels(t *testing.T) {
+	x, y := program.Named{Name: "x", Type: batch.T(batch.Float64)}, program.Named{Name: "y", Type: batch.T(batch.Float64)}
+	for rows, loads := range map[uint64]bool{3: false, 32: false, forest.Rows: false, forest.Rows + 2: false, forest.Rows + 3: true} {
+		d := Draft{Name: "m", Inputs: []operators.Field{field("x", x.Type)}, Outputs: []operators.Field{field("y", y.Type)},
+			Graph: program.One(&block{Rows: rows}, []program.Named{x}, []program.Named{y}), Golden: batch.Batch{N: 2, Cols: []batch.Column{batch.OfFloat64s([]float64{1, 2})}}}
+		_, err := Make(d)
+		if (err == nil) != loads || err != nil && !strings.Contains(err.Error(), "among 258: y is ") {
+			t.Errorf("wrong from %d rows on: error %v", rows, err)
+		}
+	}
+}
+
+// Copies of a wide row are as many as fit.
+func TestGoldenRowsWide(t *testing.T) {
+	k := &program.OneHot{}
+	for i := range 100_000 {
+		k.Members = append(k.Members, fmt.Sprint(i))
+	}
+	x, y := program.Named{Name: "x", Type: batch.T(batch.Int32)}, program.Named{Name: "y", Type: batch.T(batch.Vector)}
+	d := Draft{Name: "m", Inputs: []operators.Field{field("x", x.Type)}, Outputs: []operators.Field{field("y", y.Type)},
+		Graph: program.One(k, []program.Named{x}, []program.Named{y}), Golden: batch.Batch{N: 1, Cols: []batch.Column{batch.OfInt32s([]int32{3})}}}
+	m := files(t, d)
+	allocated(t, 150<<20, func() {
+		if _, err := Load(mapFS(m)); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestMakeRefuses(t *testing.T) {
