@@ -352,7 +352,8 @@ func parse(raw []byte, m *Manifest) error {
 	return dec.Decode(m)
 }
 
-// keysOnce refuses an object that has a key twice, in any case of letters: encoding/json takes one for the other.
+// keysOnce refuses an object that has a key twice, in any case of letters: encoding/json takes one for the other. So it does with letters that
+// are no case of one another but have one in common, as s and the long ſ.
 func keysOnce(dec *json.Decoder) error {
 	var keys []map[string]bool // of the objects that are open; nil for a list
 	key := false               // a key is next
@@ -376,7 +377,7 @@ func keysOnce(dec *json.Decoder) error {
 			}
 		case string:
 			if key {
-				k := strings.ToLower(t)
+				k := strings.ToLower(strings.ToUpper(t))
 				if open := keys[len(keys)-1]; open[k] {
 					return fmt.Errorf("key %q twice", t)
 				} else {

@@ -428,16 +428,18 @@ func TestManifestStrict(t *testing.T) {
 	good := files(t, draft(t))
 	raw := string(good["manifest.json"])
 	for what, c := range map[string]struct{ old, new, says string }{
-		"an unknown field":        {`"engine": "v1"`, `"engine": "v1", "hook": "x"`, "hook"},
-		"an unknown field deeper": {`"kind": "expect"`, `"kind": "expect", "run": 1`, "run"},
-		"a key twice":             {`"engine": "v1"`, `"engine": "v1", "engine": "v1"`, "twice"},
-		"a key twice, in capital": {`"engine": "v1"`, `"Engine": "v0", "engine": "v1"`, "twice"},
-		"a digest twice":          {`"a": "2"`, `"a": "1", "a": "2"`, "twice"},
-		"a second value":          {"", "{}", "manifest.json"},
-		"rubbish behind":          {"", "x", "manifest.json"},
-		"a float for a slot":      {`"slot": 0`, `"slot": 0.5`, "manifest.json"},
-		"a great number":          {`"slot": 0`, `"slot": 1e400`, "manifest.json"},
-		"text for a list":         {`"files": [`, `"files": "x", "more": [`, "manifest.json"},
+		"an unknown field":         {`"engine": "v1"`, `"engine": "v1", "hook": "x"`, "hook"},
+		"an unknown field deeper":  {`"kind": "expect"`, `"kind": "expect", "run": 1`, "run"},
+		"a key twice":              {`"engine": "v1"`, `"engine": "v1", "engine": "v1"`, "twice"},
+		"a key twice, in capital":  {`"engine": "v1"`, `"Engine": "v0", "engine": "v1"`, "twice"},
+		"a key twice, in a long s": {`"split": {`, `"\u017fplit": null, "split": {`, "twice"},
+		"a key twice, in kelvin":   {`"task": {`, `"tas\u212a": null, "task": {`, "twice"},
+		"a digest twice":           {`"a": "2"`, `"a": "1", "a": "2"`, "twice"},
+		"a second value":           {"", "{}", "manifest.json"},
+		"rubbish behind":           {"", "x", "manifest.json"},
+		"a float for a slot":       {`"slot": 0`, `"slot": 0.5`, "manifest.json"},
+		"a great number":           {`"slot": 0`, `"slot": 1e400`, "manifest.json"},
+		"text for a list":          {`"files": [`, `"files": "x", "more": [`, "manifest.json"},
 	} {
 		bad := raw + c.new
 		if c.old != "" {

@@ -127,6 +127,9 @@ func (s *Shares) check(classes int) error {
 			if c := s.Class[at]; c < 0 || int(c) >= classes || at > s.At[i] && c <= s.Class[at-1] {
 				return fmt.Errorf("distribution %d: class %d", i, c)
 			}
+			if x := s.Share[at]; !(x >= 0 && x <= 1) {
+				return fmt.Errorf("distribution %d: share %v", i, x)
+			}
 		}
 	}
 	return nil

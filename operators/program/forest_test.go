@@ -1,6 +1,7 @@
 package program
 
 import (
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -66,19 +67,31 @@ func TestForest(t *testing.T) {
 	}
 }
 
+// oneShare is a distribution of one class.
+func oneShare(x float64) Shares {
+	return Shares{At: []int32{0, 1}, Class: []int32{0}, Share: []float64{x}}
+}
+
 func TestForestRefuses(t *testing.T) {
 	f64, vector := typesOf(batch.Float64), typesOf(batch.Vector)
 	for want, bad := range map[string]func(k *Forest){
-		"0 trees of 2 classes":   func(k *Forest) { k.Trees = nil },
-		`two members "a"`:        func(k *Forest) { k.Members[1] = "a" },
-		"no distribution 7":      func(k *Forest) { k.Trees[0].Leaf[0] = 7 },
-		"no distribution 0.5":    func(k *Forest) { k.Trees[0].Leaf[0] = 0.5 },
-		"do not fit":             func(k *Forest) { k.Trees[0].Leaf = nil },
-		"distribution 0: class":  func(k *Forest) { k.Shares = Shares{At: []int32{0, 2}, Class: []int32{1, 1}, Share: []float64{1, 1}} },
-		"shares of distribution": func(k *Forest) { k.Shares.At = []int32{0, 3, 2} },
+		"0 trees of 2 classes":       func(k *Forest) { k.Trees = nil },
+		`two members "a"`:            func(k *Forest) { k.Members[1] = "a" },
+		"no distribution 7":          func(k *Forest) { k.Trees[0].Leaf[0] = 7 },
+		"no distribution 0.5":        func(k *Forest) { k.Trees[0].Leaf[0] = 0.5 },
+		"do not fit":                 func(k *Forest) { k.Trees[0].Leaf = nil },
+		"distribution 0: class":      func(k *Forest) { k.Shares = Shares{At: []int32{0, 2}, Class: []int32{1, 1}, Share: []float64{1, 1}} },
+		"distribution 0: share -0.5": func(k *Forest) { k.Shares = oneShare(-0.5) },
+		"distribution 0: share 1.5":  func(k *Forest) { k.Shares = oneShare(1.5) },
+		"distribution 0: share NaN":  func(k *Forest) { k.Shares = oneShare(math.NaN()) },
+		"distribution 0: share +Inf": func(k *Forest) { k.Shares = oneShare(math.Inf(1)) },
+		"shares of distribution":     func(k *Forest) { k.Shares.At = []int32{0, 3, 2} },
 	} {
 		k := randomForest(rand.New(rand.NewPCG(1, 2)), []int{4}, []int32{0}, 2)
 		k.Members = []string{"a", "b"}
+		for i := range k.Trees[0].Leaf {
+			k.Trees[0].Leaf[i] = 0
+		}
 		bad(k)
 		if err := k.Init(f64, vector); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)

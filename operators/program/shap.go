@@ -484,9 +484,10 @@ func (t *Tree) checkCover(told bool) error {
 	}
 	sum := int64(0)
 	for i, n := range t.Cover {
-		if sum += n; n < 0 || sum > 1<<53 { // so that sums are exact as floats too
+		if n < 0 || n > 1<<53-sum { // so that sums are exact as floats too
 			return fmt.Errorf("leaf %d has %d rows", i, n)
 		}
+		sum += n
 	}
 	return nil
 }

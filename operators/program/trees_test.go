@@ -285,6 +285,7 @@ func TestTreesRefuses(t *testing.T) {
 		"a cover cut short":        func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b"}, []int64{1, 2} },
 		"a cover below 0":          func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b"}, []int64{1, 2, -1} },
 		"a cover beyond floats":    func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b"}, []int64{1 << 53, 1, 1} },
+		"covers that wrap around":  func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b"}, []int64{1 << 53, math.MaxInt64, 0} },
 		"a name too many":          func(k *Trees, t *Tree) { k.Names, t.Cover = []string{"a", "b", "c"}, []int64{1, 2, 3} },
 	} {
 		k := good()
