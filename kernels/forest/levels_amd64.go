@@ -11,6 +11,12 @@ import (
 // Pays says whether Add is faster than walking from node to node: where no level has kernels it is not.
 func Pays() bool { return cpu.Now() != cpu.Go }
 
+// MayPay says whether Pays may say so on this machine: where not, no tree need be made ready.
+func MayPay() bool { return cpu.Best() != cpu.Go }
+
+// RowMayPay says whether RowPays may say so.
+func RowMayPay() bool { return cpu.Best() == cpu.AVX512 }
+
 // RowPays says whether Row is faster than walking.
 func RowPays() bool { return cpu.Now() == cpu.AVX512 }
 

@@ -5,6 +5,12 @@ package forest
 // Pays says whether Add is faster than walking from node to node: where no level has kernels it is not.
 func Pays() bool { return false }
 
+// MayPay says whether Pays may say so on this machine: where not, no tree need be made ready.
+func MayPay() bool { return false }
+
+// RowMayPay says whether RowPays may say so.
+func RowMayPay() bool { return false }
+
 // RowPays says whether Row is faster than walking.
 func RowPays() bool { return false }
 

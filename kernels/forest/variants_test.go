@@ -101,6 +101,9 @@ func TestAdd(t *testing.T) {
 	})
 }
 
+// specials are numbers at which a comparison may go wrong; all but the first are cuts too.
+var specials = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 5e-324, -5e-324, math.MaxFloat64}
+
 func TestCodes(t *testing.T) {
 	levels(t, func(t *testing.T) {
 		for n := range CutsMax + 1 {
@@ -114,7 +117,7 @@ func TestCodes(t *testing.T) {
 			}
 			slices.Sort(cuts)
 			cuts = slices.Compact(cuts)
-			xs := append([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 5e-324, -5e-324}, cuts...)
+			xs := append(slices.Clone(specials), cuts...)
 			for _, c := range cuts {
 				xs = append(xs, math.Nextafter(c, math.Inf(1)), math.Nextafter(c, math.Inf(-1)), r.NormFloat64())
 			}
@@ -151,18 +154,21 @@ func TestRow(t *testing.T) {
 			if numbers+codes == 0 {
 				numbers = 1
 			}
-			feature := []int{} // of each of the splits' columns
+			feature, cuts := []int{}, [][]float64{} // of each of the splits' columns; of each number
 			for i := range numbers + codes {
-				c := RowColumn{First: first}
+				c := RowColumn{First: first, Levels: []int{1, 2, 31, 254, Missing}[r.IntN(5)]}
 				first++
 				feature = append(feature, i)
 				if i >= codes {
 					v := make([]float64, r.IntN(CutsMax+1))
 					for j := range v {
-						v[j] = r.NormFloat64()
+						if v[j] = r.NormFloat64(); r.IntN(8) == 0 {
+							v[j] = specials[1+r.IntN(len(specials)-1)]
+						}
 					}
 					slices.Sort(v)
-					c.Cuts = NewCuts(v)
+					v = slices.Compact(v)
+					cuts, c.Cuts = append(cuts, v), NewCuts(v)
 					first++
 					feature = append(feature, i)
 				}
@@ -181,18 +187,24 @@ func TestRow(t *testing.T) {
 			for range 50 {
 				x, code := make([]float64, numbers), make([]uint8, codes)
 				for i := range x {
-					if x[i] = r.NormFloat64(); r.IntN(5) == 0 {
-						x[i] = math.NaN()
+					switch x[i] = r.NormFloat64(); {
+					case r.IntN(3) == 0:
+						x[i] = specials[r.IntN(len(specials))]
+					case r.IntN(2) == 0 && len(cuts[i]) > 0:
+						x[i] = cuts[i][r.IntN(len(cuts[i]))]
 					}
 				}
 				for i := range code {
-					code[i] = uint8(r.Uint32())
+					code[i] = uint8(r.IntN(columns[i].Levels + 1))
 				}
 				want := 0.5
 				for i := range all {
 					want += leaf[i][find(all[i], func(j int) uint8 {
 						c := feature[j]
-						if c < codes {
+						switch {
+						case c < codes && int(code[c]) == columns[c].Levels:
+							return Missing
+						case c < codes:
 							return code[c]
 						}
 						switch v := x[c-codes]; {
@@ -276,7 +288,7 @@ func BenchmarkForest(b *testing.B) {
 			v[i] = r.NormFloat64()
 		}
 		slices.Sort(v)
-		cuts = append(cuts, RowColumn{2 * j, NewCuts(v)})
+		cuts = append(cuts, RowColumn{First: 2 * j, Cuts: NewCuts(v)})
 	}
 	var all [][]Split
 	var leaf [][]float64

@@ -38,6 +38,7 @@ func fuzzGraphs(t testing.TB) []Graph {
 		One(lookup, named("x", str), named("y", append(f64, str...))),
 		One(two, named("x", append(str, i64...)), named("y", boolean)),
 		One(&Trees{Levels: levels, Trees: []Tree{randomTree(r, 9, levels), randomTree(r, 1, levels)}}, named("x", append(f64, i64...)), named("y", f64)),
+		One(bombTrees(3), named("x", repeat(i64[0], 16)), named("y", f64)),
 		One(&Expect{Rules: []Rule{{Name: "x", HasMin: true, Min: 0}, {Name: "s", NotNull: true, Categories: []string{"a"}}}}, named("x", append(f64, str...)), named("y", append(f64, str...))),
 	}
 	g = append(g, One(&Expr{Nodes: []ExprNode{{Op: "col", Type: i64[0]}, {Op: "int", Type: i64[0], I: 7}, {Op: "add", Type: i64[0], Args: []int{0, 1}},

@@ -2,6 +2,7 @@ package program
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/headrace/headrace/kernels/forest"
 	"github.com/headrace/headrace/operators/batch"
@@ -18,6 +19,9 @@ type treeColumn struct {
 // compile makes the trees ready for comparing, those that are small enough.
 func (k *Trees) compile() {
 	k.cols, k.row = nil, nil
+	if !forest.MayPay() {
+		return
+	}
 	small := func(t *Tree) bool {
 		if len(t.Leaf) > forest.LeavesMax {
 			return false
@@ -84,17 +88,25 @@ func (k *Trees) compile() {
 	}
 	numbers, at := 0, make([]forest.RowColumn, len(k.cols))
 	for i, c := range k.cols {
-		if at[i] = (forest.RowColumn{First: c.first, Cuts: c.cuts}); c.cuts != nil {
+		if at[i] = (forest.RowColumn{First: c.first, Cuts: c.cuts, Levels: int(k.Levels[c.feature])}); c.cuts != nil {
 			numbers++
 		}
 	}
-	if len(rows) == len(k.Trees) && len(k.cols) > 0 && numbers <= forest.RowCuts && len(k.cols)-numbers <= rowSetsMax {
+	if forest.RowMayPay() && len(rows) == len(k.Trees) && len(k.cols) > 0 && numbers <= forest.RowCuts && len(k.cols)-numbers <= rowSetsMax &&
+		forest.RowSets(len(rows), at) <= k.rowBytesMax() {
 		k.row = forest.NewRow(rows, leaves, at)
 	}
 }
 
-// rowSetsMax is how many columns of codes a forest.Row is made of at most: a tree takes a kilobyte of each.
+// rowSetsMax is how many columns of codes a forest.Row is made of at most.
 const rowSetsMax = 16
+
+// rowBytesMax is how many bytes the sets of a forest.Row take at most. A tree takes four bytes of each code of each column whatever it looks
+// like, so that a small file could ask for a thousand times its size: beyond a little they keep to a multiple of the nodes.
+func (k *Trees) rowBytesMax() int {
+	const little, nodes, most = 1 << 20, 32, 16 << 20
+	return max(little, min(nodes*len(k.nodes)*int(unsafe.Sizeof(treeNode{})), most))
+}
 
 // scoreRow is the score of the row in f by k.row.
 func (k *Trees) scoreRow(f *Frame, in []int, scratch int) float64 {
@@ -113,7 +125,8 @@ func (k *Trees) scoreRow(f *Frame, in []int, scratch int) float64 {
 			numbers++
 			continue
 		}
-		if codes[sets] = forest.Missing; !f.Null[s] && uint64(f.I[s]) < uint64(k.Levels[c.feature]) {
+		levels := k.Levels[c.feature]
+		if codes[sets] = uint8(levels); !f.Null[s] && uint64(f.I[s]) < uint64(levels) { // Levels is missing
 			codes[sets] = uint8(f.I[s])
 		}
 		sets++

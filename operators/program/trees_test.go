@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -250,6 +251,37 @@ func TestTreesCompared(t *testing.T) {
 	}
 }
 
+// bombTrees are trees of nothing but a leaf behind one that splits on categories: a few bytes each.
+func bombTrees(trees int) *Trees {
+	k := &Trees{Levels: slices.Repeat([]int32{255}, 16), Trees: []Tree{{Leaf: []float64{0}}}}
+	for f := range k.Levels {
+		t := &k.Trees[0]
+		t.Feature, t.Threshold, t.MissingLeft = append(t.Feature, int32(f)), append(t.Threshold, 0), append(t.MissingLeft, false)
+		t.Left, t.Right = append(t.Left, ^int32(f)), append(t.Right, int32(f)+1)
+		t.Cat, t.Bits, t.Leaf = append(t.Cat, int32(4*f)), append(t.Bits, 1, 0, 0, 0), append(t.Leaf, 1)
+	}
+	t := &k.Trees[0]
+	t.Right[len(t.Right)-1] = ^int32(len(t.Right))
+	for range trees {
+		k.Trees = append(k.Trees, Tree{Leaf: []float64{1}})
+	}
+	return k
+}
+
+// What is made ready to score by keeps to the size of the file.
+func TestTreesBomb(t *testing.T) {
+	data := One(bombTrees(20_000), named("x", repeat(batch.T(batch.Int32), 16)), named("y", typesOf(batch.Float64))).Marshal()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := Unmarshal(data); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > uint64(150*len(data)) {
+		t.Errorf("%d bytes took %d of memory", len(data), got)
+	}
+}
+
 func TestTreesRefuses(t *testing.T) {
 	in, out := typesOf(batch.Float64, batch.Int32), typesOf(batch.Float64)
 	good := func() *Trees {
@@ -300,19 +332,20 @@ func TestTreesRefuses(t *testing.T) {
 func BenchmarkTrees(b *testing.B) {
 	const n, features = 16384, 20
 	for _, x := range []struct {
-		name  string
-		codes int // features that are categorical
-	}{{"numeric", 0}, {"categorical", 4}} {
+		name   string
+		codes  int // features that are categorical
+		levels int
+	}{{"numeric", 0, 0}, {"categorical", 4, 30}, {"of many categories", 16, 200}} {
 		r := rand.New(rand.NewPCG(1, 1))
 		k := &Trees{Levels: make([]int32, features), Link: Sigmoid}
 		var in []batch.Type
 		var cols []batch.Column
 		for j := range features {
 			if j < x.codes {
-				k.Levels[j] = 30
+				k.Levels[j] = int32(x.levels)
 				v := make([]int32, n)
 				for i := range v {
-					v[i] = int32(r.IntN(30))
+					v[i] = int32(r.IntN(x.levels))
 				}
 				cols = append(cols, batch.OfInt32s(v))
 			} else {
