@@ -25,6 +25,7 @@ import (
 type Shap struct {
 	Of []Ensemble
 
+	types   []batch.Type
 	in      [][2]int // of each ensemble, its inputs
 	base    []float64
 	trees   [][]shapTree
@@ -94,7 +95,7 @@ func Explain(g Graph, score, out string) (Graph, error) {
 // ID is "shap".
 func (*Shap) ID() string { return "shap" }
 
-// Init checks the trees and finds the factors of their edges.
+// Init checks the trees and finds the factors of their edges. The trees may be another node's, that scores with them.
 func (k *Shap) Init(in, out []batch.Type) error {
 	wide := 0
 	for _, e := range k.Of {
@@ -106,7 +107,7 @@ func (k *Shap) Init(in, out []batch.Type) error {
 	if err := wantKind("the output", out[0], batch.Vector); err != nil {
 		return err
 	}
-	k.in, k.base, k.trees, k.members, k.scratch = nil, nil, nil, nil, 0
+	k.types, k.in, k.base, k.trees, k.members, k.scratch = in, nil, nil, nil, nil, 0
 	rules := map[int][2][]float64{} // by their points: finding them takes longer than all else
 	at := 0
 	for _, e := range k.Of {
@@ -114,7 +115,7 @@ func (k *Shap) Init(in, out []batch.Type) error {
 		if len(e.Trees.Names) == 0 {
 			return fmt.Errorf("the trees do not say how many rows came to each leaf")
 		}
-		if err := e.Trees.Init(in[at:at+n], []batch.Type{batch.T(batch.Float64)}); err != nil {
+		if err := e.Trees.check(in[at:at+n], []batch.Type{batch.T(batch.Float64)}); err != nil {
 			return err
 		}
 		k.in = append(k.in, [2]int{at, at + n})
@@ -432,7 +433,7 @@ func (k *Shap) Row(f *Frame, in, out []int) error {
 		for j, s := range in[lo:hi] {
 			switch l := ens.Levels[j]; {
 			case l == 0:
-				x[lo+j] = frameNumber(f, ens.types[j], s)
+				x[lo+j] = frameNumber(f, k.types[lo+j], s)
 			case f.Null[s]:
 				x[lo+j] = float64(l)
 			default:

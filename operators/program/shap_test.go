@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/headrace/headrace/operators/batch"
 )
@@ -199,8 +200,44 @@ func TestShapOfLongPath(t *testing.T) {
 }
 
 // The rule for q points is exact for powers below 2q.
+// Who asks a model to explain itself does not disturb who scores with it.
+func TestExplainSharesTrees(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	k := &Trees{Levels: []int32{0, 7}, Names: names(2)}
+	for range 20 {
+		k.Trees = append(k.Trees, coveredTree(r, 31, k.Levels))
+	}
+	in := typesOf(batch.Float64, batch.Int32)
+	cols := []batch.Column{lawColumn(r, in[0], true), lawColumn(r, in[1], true)}
+	g := One(k, named("x", in), named("p", typesOf(batch.Float64)))
+	want := lawBatch(t, g, lawSize, cols)[0].Clone()
+	packed := unsafe.SliceData(k.nodes)
+	done := make(chan error)
+	go func() {
+		for range 20 {
+			if _, err := Explain(g, "p0", "shap"); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for range 20 {
+		out, err := g.Batch(nil, lawSize, cols)
+		if err != nil || !slices.Equal(out[0].Float64s(), want.Float64s()) {
+			t.Errorf("another score meanwhile, error %v", err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if unsafe.SliceData(k.nodes) != packed {
+		t.Error("the trees were packed again")
+	}
+}
+
 func TestGaussLegendre(t *testing.T) {
-	for q := 1; q <= 40; q++ {
+	for _, q := range append(upTo(40), 100, pointsMax) {
 		x, w := gaussLegendre(q)
 		for power := range 2 * q {
 			sum := 0.0
@@ -215,6 +252,13 @@ func TestGaussLegendre(t *testing.T) {
 }
 
 // XGBoost computes in 32-bit floats: its contributions are ours but for their rounding.
+func upTo(n int) (s []int) {
+	for i := range n {
+		s = append(s, i+1)
+	}
+	return s
+}
+
 func TestShapOfXGBoost(t *testing.T) {
 	data, err := os.ReadFile("../../testing/peers/shap.json")
 	if err != nil {
@@ -310,7 +354,8 @@ func TestExplain(t *testing.T) {
 	if e, err = Unmarshal(e.Narrow([]string{"s0", "s1", "shap"}).Marshal()); err != nil {
 		t.Fatal(err)
 	}
-	out, err := e.Batch(nil, 2, []batch.Column{batch.OfFloat64s([]float64{0.3, math.NaN()}), batch.OfFloat64s([]float64{-0.2, 2})})
+	cols := []batch.Column{batch.OfFloat64s([]float64{0.3, math.NaN()}), batch.OfFloat64s([]float64{-0.2, 2})}
+	out, err := e.Batch(nil, 2, cols)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -318,10 +363,13 @@ func TestExplain(t *testing.T) {
 		t.Errorf("members %q", out[2].Members)
 	}
 	for i := range 2 {
-		for class := range 2 {
+		for class, in := range [][]batch.Column{cols, {cols[1], cols[0]}} {
 			sum := 0.0
-			for j := range 3 {
-				sum += out[2].Member(3*class + j)[i]
+			for j, want := range g.Nodes[class].Kind.(*Trees).shapley(in, i) {
+				got := out[2].Member(3*class + j)[i]
+				if sum += got; math.Abs(got-want) > 1e-13 {
+					t.Errorf("row %d, class %d, member %d: %v, want %v", i, class, j, got, want)
+				}
 			}
 			if s := out[class].Float64s()[i]; math.Abs(s-sum) > 1e-13 {
 				t.Errorf("row %d, class %d: %v, the score is %v", i, class, sum, s)

@@ -59,6 +59,23 @@ const maxTreeNodes = 1 << 24
 
 // Init checks the trees and packs them.
 func (k *Trees) Init(in, out []batch.Type) error {
+	if err := k.check(in, out); err != nil {
+		return err
+	}
+	nodes := 0
+	for t := range k.Trees {
+		nodes += 2*len(k.Trees[t].Feature) + 1
+	}
+	k.types, k.sets, k.tree, k.nodes = in, nil, make([]packedTree, 0, len(k.Trees)), make([]treeNode, 0, nodes)
+	for t := range k.Trees {
+		k.pack(&k.Trees[t])
+	}
+	k.compile()
+	return nil
+}
+
+// check changes nothing: a Shap asks for it of trees that others score with meanwhile.
+func (k *Trees) check(in, out []batch.Type) error {
 	if err := slots(in, out, len(k.Levels), 1); err != nil {
 		return err
 	}
@@ -68,20 +85,12 @@ func (k *Trees) Init(in, out []batch.Type) error {
 	if k.Link >= links {
 		return fmt.Errorf("no link %d", k.Link)
 	}
-	for j, t := range in {
-		switch l := k.Levels[j]; {
-		case l < 0 || l > 1<<30:
-			return fmt.Errorf("feature %d has %d levels", j, l)
-		case l == 0 && !isNumber(t):
-			return fmt.Errorf("feature %d is %s, want a number", j, t)
-		case l > 0 && !t.Integer():
-			return fmt.Errorf("feature %d is %s, want codes", j, t)
-		}
+	if err := treeInputs(in, k.Levels); err != nil {
+		return err
 	}
 	if len(k.Names) > 0 && len(k.Names) != len(in) {
 		return fmt.Errorf("%d names of %d features", len(k.Names), len(in))
 	}
-	k.types = in
 	nodes := 0
 	for t := range k.Trees {
 		err := k.Trees[t].check(k.Levels)
@@ -96,11 +105,6 @@ func (k *Trees) Init(in, out []batch.Type) error {
 	if nodes > math.MaxUint32 {
 		return fmt.Errorf("%d nodes and leaves", nodes)
 	}
-	k.sets, k.tree, k.nodes = nil, make([]packedTree, 0, len(k.Trees)), make([]treeNode, 0, nodes)
-	for t := range k.Trees {
-		k.pack(&k.Trees[t])
-	}
-	k.compile()
 	return nil
 }
 
