@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 )
 
 // ErrCorrupt is what every reading error wraps.
@@ -111,6 +112,16 @@ func (r *Reader) Fail(format string, args ...any) {
 	}
 }
 
+// At puts the place where reading failed before the error, if there is one: "tree 3". Who reads a part calls it behind the part.
+func (r *Reader) At(format string, args ...any) {
+	if r.err != nil {
+		r.err = fmt.Errorf("%w: %s: %s", ErrCorrupt, fmt.Sprintf(format, args...), Cause(r.err))
+	}
+}
+
+// Cause is what an error of a Reader says behind ErrCorrupt; of any other error, all of it.
+func Cause(err error) string { return strings.TrimPrefix(err.Error(), ErrCorrupt.Error()+": ") }
+
 // End is Err, or an error if bytes are left.
 func (r *Reader) End() error {
 	if r.err == nil && len(r.buf) > 0 {
@@ -181,6 +192,14 @@ func (r *Reader) Len(size int) int {
 func (r *Reader) Bytes() []byte {
 	n := r.Len(1)
 	v := append([]byte(nil), r.buf[:n]...)
+	r.buf = r.buf[n:]
+	return v
+}
+
+// View is Bytes without the copy: the slice is of what the Reader was made of.
+func (r *Reader) View() []byte {
+	n := r.Len(1)
+	v := r.buf[:n:n]
 	r.buf = r.buf[n:]
 	return v
 }

@@ -141,6 +141,28 @@ func TestAfterError(t *testing.T) {
 	}
 }
 
+// An error says where in what, however deep.
+func TestPlaces(t *testing.T) {
+	var inner Writer
+	inner.Uint(1)
+	var w Writer
+	w.Bytes(inner.Buf)
+	r := NewReader(w.Buf)
+	in := NewReader(r.View())
+	in.Uint()
+	in.At("part %d", 0) // nothing is wrong yet
+	in.Word()
+	in.At("part %d", 1)
+	err := in.End()
+	r.Fail("node %d: %s", 2, Cause(err))
+	if got := r.End(); !errors.Is(got, ErrCorrupt) || got.Error() != "corrupt state: node 2: part 1: cut short" {
+		t.Error(got)
+	}
+	if other := errors.New("other"); Cause(other) != "other" {
+		t.Error(Cause(other))
+	}
+}
+
 func TestBytesAreACopy(t *testing.T) {
 	var w Writer
 	w.Bytes([]byte("abc"))

@@ -61,7 +61,10 @@ func ReadType(r *canon.Reader) (t batch.Type) {
 }
 
 // Encode writes the graph; equal graphs are equal bytes.
-func (g Graph) Encode(w *canon.Writer) {
+func (g Graph) Encode(w *canon.Writer) { g.encode(w, func() {}) }
+
+// encode calls part behind all that comes before the nodes and behind each node.
+func (g Graph) encode(w *canon.Writer, part func()) {
 	w.Uint(formatVersion)
 	w.Uint(uint64(len(g.Types)))
 	for _, t := range g.Types {
@@ -77,6 +80,7 @@ func (g Graph) Encode(w *canon.Writer) {
 	ports(g.In)
 	ports(g.Out)
 	w.Uint(uint64(len(g.Nodes)))
+	part()
 	for _, n := range g.Nodes {
 		w.String(n.Kind.ID())
 		w.String(n.Step)
@@ -85,7 +89,21 @@ func (g Graph) Encode(w *canon.Writer) {
 		var k canon.Writer
 		n.Kind.Encode(&k)
 		w.Bytes(k.Buf)
+		part()
 	}
+}
+
+// writes says whether data is what Encode writes. It holds a node at a time.
+func (g Graph) writes(data []byte) bool {
+	var w canon.Writer
+	same := true
+	g.encode(&w, func() {
+		if same = same && bytes.HasPrefix(data, w.Buf); same {
+			data = data[len(w.Buf):]
+		}
+		w.Buf = w.Buf[:0]
+	})
+	return same && len(data) == 0
 }
 
 // Marshal is Encode to bytes.
@@ -100,7 +118,7 @@ func (g Graph) Marshal() []byte {
 func Unmarshal(data []byte) (Graph, error) {
 	r := canon.NewReader(data)
 	g := Decode(r)
-	if r.Err() == nil && r.Rest() == 0 && !bytes.Equal(g.Marshal(), data) {
+	if r.Err() == nil && r.Rest() == 0 && !g.writes(data) {
 		r.Fail("not the canonical form")
 	}
 	if err := r.End(); err != nil {
@@ -141,11 +159,11 @@ func Decode(r *canon.Reader) (g Graph) {
 	for range r.Len(2) {
 		outs = append(outs, Port{Name: r.String(), Slot: int(min(r.Uint(), 1<<30))})
 	}
-	for range r.Len(4) {
+	for i := range r.Len(4) {
 		id := r.String()
 		n := Node{Step: r.String()}
 		n.In, n.Out = canon.ReadInts[int](r), canon.ReadInts[int](r)
-		data := r.Bytes()
+		data := r.View()
 		if r.Err() != nil {
 			return Graph{}
 		}
@@ -171,7 +189,7 @@ func Decode(r *canon.Reader) (g Graph) {
 			err = g.init(n)
 		}
 		if err != nil {
-			r.Fail("%s: %v", id, err)
+			r.Fail("node %d (%s of step %q): %s", i, id, n.Step, canon.Cause(err))
 			return Graph{}
 		}
 		g.Nodes = append(g.Nodes, n)

@@ -382,8 +382,12 @@ func (k *Forest) Decode(r *canon.Reader) {
 	for f := range cuts {
 		cuts[f] = r.Floats()
 	}
-	for n := r.Len(2); n > 0 && r.Err() == nil; n-- {
-		k.Trees = append(k.Trees, k.decodeTree(r, cuts))
+	for i := range r.Len(2) {
+		t := k.decodeTree(r, cuts)
+		if r.At("tree %d", i); r.Err() != nil {
+			return
+		}
+		k.Trees = append(k.Trees, t)
 	}
 }
 

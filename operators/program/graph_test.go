@@ -417,3 +417,33 @@ func TestOnePanics(t *testing.T) {
 	}()
 	One(&Affine{Sub: []float64{math.Pi}}, []Named{{"x", batch.T(batch.String)}}, nil)
 }
+
+// A model's file that is wrong says where.
+func TestPlaceInAGraph(t *testing.T) {
+	levels := []int32{0}
+	r := rand.New(rand.NewPCG(1, 1))
+	in, out := named("x", typesOf(batch.Float64)), named("y", typesOf(batch.Float64))
+	fed := func(k Kind) Graph {
+		g := One(&Affine{Sub: []float64{0}, Div: []float64{1}}, in, named("z", typesOf(batch.Float64)))
+		y := g.Add(One(k, named("z", typesOf(batch.Float64)), out).Of("model"), map[string]int{"z0": g.Out[0].Slot})
+		g.Out = nil
+		g.Output("y", y["y0"])
+		return g
+	}
+	trees := &Trees{Levels: levels, Trees: []Tree{randomTree(r, 2, levels), randomTree(r, 3, levels)}}
+	g := fed(trees)
+	tree := &trees.Trees[1]
+	left := tree.Left[0]
+	tree.Left[0] = 0
+	if _, err := Unmarshal(g.Marshal()); err == nil || !strings.HasPrefix(err.Error(), `program: corrupt state: node 1 (trees of step "model"): tree 1: node 0 has children 0 and `) {
+		t.Error(err)
+	}
+	tree.Left[0], tree.Leaf = left, tree.Leaf[:0]
+	w := canon.Writer{}
+	trees.Encode(&w)
+	var k Trees
+	cut := canon.NewReader(w.Buf[:len(w.Buf)-1])
+	if k.Decode(cut); cut.Err() == nil || !strings.HasPrefix(cut.Err().Error(), "corrupt state: tree 1: ") {
+		t.Error(cut.Err())
+	}
+}

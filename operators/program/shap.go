@@ -464,12 +464,15 @@ func (k *Shap) Encode(w *canon.Writer) {
 
 // Decode reads the ensembles.
 func (k *Shap) Decode(r *canon.Reader) {
-	for n := r.Len(2); n > 0 && r.Err() == nil; n-- {
+	for i := range r.Len(2) {
 		e := Ensemble{Class: r.String(), Trees: &Trees{}}
-		t := canon.NewReader(r.Bytes())
+		t := canon.NewReader(r.View())
 		e.Trees.Decode(t)
-		if err := t.End(); err != nil && r.Err() == nil {
-			r.Fail("%v", err)
+		if err := t.End(); err != nil {
+			r.Fail("ensemble %d: %s", i, canon.Cause(err))
+		}
+		if r.Err() != nil {
+			return
 		}
 		k.Of = append(k.Of, e)
 	}

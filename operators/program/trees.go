@@ -566,7 +566,7 @@ func (k *Trees) Encode(w *canon.Writer) {
 // Decode reads the trees.
 func (k *Trees) Decode(r *canon.Reader) {
 	k.Base, k.Link, k.Levels = r.Float(), readLink(r), canon.ReadInts[int32](r)
-	for n := r.Len(8); n > 0 && r.Err() == nil; n-- {
+	for i := range r.Len(8) {
 		t := Tree{Feature: canon.ReadInts[int32](r), Threshold: r.Floats(), Left: canon.ReadInts[int32](r), Right: canon.ReadInts[int32](r)}
 		for range r.Len(1) {
 			t.MissingLeft = append(t.MissingLeft, r.Bool())
@@ -576,6 +576,9 @@ func (k *Trees) Decode(r *canon.Reader) {
 			t.Bits = append(t.Bits, r.Word())
 		}
 		t.Leaf = r.Floats()
+		if r.At("tree %d", i); r.Err() != nil {
+			return
+		}
 		k.Trees = append(k.Trees, t)
 	}
 	k.decodeCover(r)
