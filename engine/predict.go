@@ -86,13 +86,25 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 	schema := operators.Of(operators.Field{Name: RowColumn, Type: batch.T(batch.Int64)})
 	for _, k := range keep {
 		i := data.Schema().Index(k)
-		if i < 0 {
+		switch {
+		case i < 0:
 			return nil, badArgument("%s: no column %q to keep; there are %s", from, k, strings.Join(data.Schema().Names(), ", "))
+		case slices.Contains(in[len(b.Inputs):], i):
+			return nil, badArgument("--keep %s: it is named twice", k)
 		}
 		in = append(in, i)
 		schema.Fields = append(schema.Fields, data.Schema().Fields[i])
 	}
 	schema.Fields = append(schema.Fields, outputs...)
+	none, err := ofNoRows(graph, schema)
+	if err != nil {
+		return nil, err
+	}
+	if written, err := writtenNames(schema, none, len(keep)); err != nil {
+		return nil, err
+	} else if i := slices.IndexFunc(keep, written.Has); i >= 0 {
+		return nil, badArgument("--keep %s: the model writes a column of that name", keep[i])
+	}
 	format, ok := connectors.ByExtension(to)
 	if !ok {
 		return nil, badArgument("%s: no format is known by that name's end; there are %s", to, extensions())
@@ -129,6 +141,10 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 		got.Cols = append(append([]batch.Column{batch.OfInt64s(row)}, got.Cols[len(b.Inputs):]...), out...)
 		return got, nil
 	}
+	if err := w.Write(none); err != nil { // so that a file of no rows has the columns of one with rows
+		_ = w.Abort()
+		return nil, err
+	}
 	x := exec.New(nil, exec.Options{Workers: cfg.Workers, MorselRows: cfg.MorselRows})
 	if err := x.Map(ctx, data, in, score, func(b batch.Batch) error {
 		p.Rows += int64(b.N)
@@ -138,6 +154,28 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 		return nil, err
 	}
 	return p, w.Commit()
+}
+
+// ofNoRows is what a graph gives of no rows, behind columns of the fields of schema that are not its: it says the members of wide columns.
+func ofNoRows(g program.Graph, schema operators.Schema) (batch.Batch, error) {
+	c := &batch.Ctx{}
+	var in []batch.Column
+	for _, p := range g.In {
+		in = append(in, c.New(g.Types[p.Slot], 0))
+	}
+	out, err := g.Batch(c, 0, in)
+	var cols []batch.Column
+	for _, f := range schema.Fields[:len(schema.Fields)-len(g.Out)] {
+		cols = append(cols, c.New(f.Type, 0))
+	}
+	return batch.Batch{Cols: append(cols, out...)}, err
+}
+
+// writtenNames are the columns of a file of predictions without those that are kept, which stand behind the first.
+func writtenNames(s operators.Schema, none batch.Batch, kept int) (operators.Schema, error) {
+	s.Fields = slices.Delete(slices.Clone(s.Fields), 1, 1+kept)
+	none.Cols = slices.Delete(slices.Clone(none.Cols), 1, 1+kept)
+	return connectors.Flat(s, &none)
 }
 
 // openFile opens a file by its name's end; the bundle's inputs give a CSV its types.
