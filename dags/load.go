@@ -222,8 +222,7 @@ func merge(base, over *param.Node) *param.Node {
 	return &out
 }
 
-var topKeys = []string{"version", "name", "doc", "schedule", "params", "resources", "defaults", "sources", "task", "steps", "gates",
-	"publish", "sinks", "tests"}
+var topKeys = optionNames(fileKeys)
 
 // top reads the file's keys. The order is that of dependence: parameters first, then the values, then the names, then the references.
 func (x *loader) top() {
@@ -345,6 +344,7 @@ func (c *cores) DecodeParam(n *param.Node) diag.List {
 }
 
 func (cores) ParamType() string { return "int or all" }
+func (cores) ParamDoc() string  { return "A whole number from 1 to 65536, or `all`." }
 func (cores) ParamSchema() map[string]any {
 	return map[string]any{"anyOf": []any{map[string]any{"const": "all"}, map[string]any{"type": "integer", "minimum": 1},
 		map[string]any{"type": "string", "pattern": `\$\{\{.*\}\}$`}}}
@@ -784,6 +784,9 @@ func (r *rows) DecodeParam(n *param.Node) diag.List {
 }
 
 func (rows) ParamType() string { return "rows" }
+func (rows) ParamDoc() string {
+	return "A list of rows, each a map from columns to values: `[{origin: SFO, delay: null}]`. A step with several inputs takes a map from their names to such lists."
+}
 func (rows) ParamSchema() map[string]any {
 	table := map[string]any{"type": "array", "items": map[string]any{"type": "object"}}
 	return map[string]any{"anyOf": []any{table, map[string]any{"type": "object", "additionalProperties": table}}}

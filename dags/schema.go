@@ -21,18 +21,13 @@ func JSONSchema() map[string]any {
 		map[string]any{"type": "object", "additionalProperties": ref("reference")}}}
 
 	step, item := stepSchema(stepKeys), stepSchema(itemKeys)
-	step["properties"].(map[string]any)["do"] = map[string]any{"type": "array", "items": ref("item"), "minItems": 1,
-		"description": "operators one after the other"}
-	item["properties"].(map[string]any)["only"] = oneOrMany(map[string]any{"enum": anyOf(batch.PartNames[:])})
+	step["properties"].(map[string]any)["do"] = documented(wiring["do"], map[string]any{"type": "array", "items": ref("item"), "minItems": 1})
+	item["properties"].(map[string]any)["only"] = documented(wiring["only"], oneOrMany(map[string]any{"enum": anyOf(batch.PartNames[:])}))
 	defs["step"], defs["item"] = step, item
 
-	source := param.Schema(struct {
-		Doc     string                   `param:"doc" doc:"what it is"`
-		Expect  expectBlock              `param:"expect" doc:"what must hold of the data"`
-		Columns param.Pairs[columnBlock] `param:"columns" doc:"the contract: what is here is enforced"`
-	}{})
+	source := param.Schema(sourceBlock{})
 	sink := map[string]any{"type": "object", "additionalProperties": false, "required": []any{"from"},
-		"properties": map[string]any{"from": ref("reference"), "doc": map[string]any{"type": "string"}}}
+		"properties": map[string]any{"from": documented(sinkKeys[0], ref("reference")), "doc": documented(sinkKeys[1], map[string]any{"type": "string"})}}
 	for _, f := range connectors.Formats() {
 		s := param.Schema(f.Options())
 		s["description"] = f.Doc
@@ -62,6 +57,9 @@ func JSONSchema() map[string]any {
 		"sinks":     byName(ref("sink")),
 		"tests":     map[string]any{"type": "array", "items": param.Schema(testBlock{})},
 	}
+	for _, k := range fileKeys {
+		documented(k, properties[k.Name].(map[string]any))
+	}
 	for _, s := range operators.Catalogue() {
 		d := param.Schema(s.New())
 		d["description"] = s.Doc
@@ -85,6 +83,12 @@ func JSONSchema() map[string]any {
 
 func ref(def string) map[string]any { return map[string]any{"$ref": "#/$defs/" + def} }
 
+// documented gives a schema its key's doc.
+func documented(k param.Option, s map[string]any) map[string]any {
+	s["description"] = k.Doc
+	return s
+}
+
 func oneOrMany(s map[string]any) map[string]any {
 	return map[string]any{"anyOf": []any{s, map[string]any{"type": "array", "items": s}}}
 }
@@ -104,9 +108,9 @@ func stepSchema(keys []string) map[string]any {
 	for _, k := range keys {
 		switch k {
 		case "from":
-			p[k] = ref("from")
+			p[k] = documented(wiring[k], ref("from"))
 		case "after":
-			p[k] = ref("names")
+			p[k] = documented(wiring[k], ref("names"))
 		}
 	}
 	return s

@@ -45,6 +45,12 @@ func (c *Columns) DecodeParam(n *param.Node) diag.List {
 // ParamType names the type in the reference.
 func (Columns) ParamType() string { return "columns" }
 
+// ParamDoc says what may be written.
+func (Columns) ParamDoc() string {
+	return "A selection: names, globs (`\"tail_*\"`), `numeric()`, `string()`, `temporal()`, `bool()` and `all()`, in a list, or one alone. `-name` leaves out what " +
+		"stood before it, and so does a dash before a glob or a set; a list that begins with one begins with `all()`: `[-id, \"-*_raw\"]` is all but those."
+}
+
 // ParamSchema is its JSON Schema.
 func (Columns) ParamSchema() map[string]any {
 	s := map[string]any{"type": "string", "minLength": 1}

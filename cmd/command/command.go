@@ -177,6 +177,7 @@ before a row is read.`,
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
 	root.AddCommand(a.check(), a.plan(), a.run(), a.peek(), a.runs(), a.show(), a.models(), a.predict(), a.version())
 	root.AddCommand(a.more()...)
+	root.AddCommand(a.topics()...)
 	return root
 }
 

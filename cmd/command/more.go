@@ -206,7 +206,7 @@ func (a *app) describe(name string) error {
 			a.page().operator(s)
 			return nil
 		}
-		_, err := fmt.Fprint(a.out, operatorText(s))
+		_, err := fmt.Fprint(a.out, operatorText(s, ""))
 		return err
 	}
 	if f, ok := connectors.Lookup(name); ok {
@@ -214,7 +214,7 @@ func (a *app) describe(name string) error {
 			a.page().format(f)
 			return nil
 		}
-		_, err := fmt.Fprint(a.out, formatText(f))
+		_, err := fmt.Fprint(a.out, formatText(f, ""))
 		return err
 	}
 	names := operators.Names()
@@ -225,7 +225,7 @@ func (a *app) describe(name string) error {
 }
 
 // operatorText is an operator's page of the reference.
-func operatorText(s operators.Spec) string {
+func operatorText(s operators.Spec, types string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n", s.Name, s.Doc)
 	if len(s.Inputs) > 0 {
@@ -234,7 +234,7 @@ func operatorText(s operators.Spec) string {
 			fmt.Fprintf(&b, "- `%s`: %s\n", in.Name, in.Doc)
 		}
 	}
-	options(&b, param.Describe(s.New()), s.Main)
+	options(&b, param.Describe(s.New()), s.Main, types)
 	for i, e := range s.Example {
 		if i == 0 {
 			b.WriteString("\n## Examples\n")
@@ -284,19 +284,26 @@ func rowsText(s string) string {
 	return strings.TrimSpace(s)
 }
 
-func formatText(f connectors.Format) string {
+func formatText(f connectors.Format, types string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n\nFiles: %s\n", f.Name, f.Doc, strings.Join(f.Extensions, ", "))
-	options(&b, param.Describe(f.Options()), "")
+	options(&b, param.Describe(f.Options()), "", types)
 	return b.String()
 }
 
-func options(b *strings.Builder, opts []param.Option, main string) {
-	if len(opts) == 0 {
-		return
+func options(b *strings.Builder, opts []param.Option, main, types string) {
+	if len(opts) > 0 {
+		b.WriteString("\n## Options\n")
+		optionTable(b, opts, main, types)
 	}
-	b.WriteString("\n## Options\n\n| option | type | default | |\n|---|---|---|---|\n")
-	for _, o := range describe(opts, main, "") {
+}
+
+// optionTable is a line an option. types is where the page of types lies, "" where links lead nowhere.
+func optionTable(b *strings.Builder, opts []param.Option, main, types string) {
+	for i, o := range describe(opts, main, "") {
+		if i == 0 {
+			b.WriteString("\n| option | type | default | |\n|---|---|---|---|\n")
+		}
 		name, def := "`"+o.name+"`", o.def
 		if o.inline {
 			name = o.name
@@ -307,20 +314,29 @@ func options(b *strings.Builder, opts []param.Option, main string) {
 		case def != "":
 			def = "`" + def + "`"
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, cell(o.typ), cell(def), cell(o.doc))
+		typ := cell(o.typ)
+		if types != "" {
+			typ = fmt.Sprintf("[%s](%s#%s)", typ, types, anchor(o.leaf))
+		}
+		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, typ, cell(def), cell(o.doc))
 	}
+}
+
+// anchor is what a heading is linked by.
+func anchor(heading string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(heading, ",", ""), " ", "-")
 }
 
 // described is an option as people read it.
 type described struct {
-	name, typ, def, doc string
-	required, inline    bool
+	name, typ, leaf, def, doc string
+	required, inline          bool
 }
 
 // describe lists options, those of an option behind it.
 func describe(opts []param.Option, main, prefix string) (out []described) {
 	for _, o := range opts {
-		d := described{name: prefix + o.Name, typ: o.Type, def: o.Default, doc: o.Doc, required: o.Required, inline: o.Inline}
+		d := described{name: prefix + o.Name, typ: o.Type, leaf: o.Leaf.Name, def: o.Default, doc: o.Doc, required: o.Required, inline: o.Inline}
 		if o.Inline {
 			d.name = "any other key"
 		}

@@ -83,10 +83,14 @@ func (p *page) format(f connectors.Format) {
 }
 
 func (p *page) options(opts []param.Option, main string) {
-	for i, o := range describe(opts, main, "") {
-		if i == 0 {
-			fmt.Fprint(p.w, "\nOptions\n")
-		}
+	if len(opts) > 0 {
+		fmt.Fprint(p.w, "\nOptions\n")
+		p.list(opts, main)
+	}
+}
+
+func (p *page) list(opts []param.Option, main string) {
+	for _, o := range describe(opts, main, "") {
 		head := o.name + ": " + o.typ
 		if o.required {
 			head += ", must be given"

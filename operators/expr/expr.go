@@ -45,6 +45,11 @@ func (s *Source) DecodeParam(n *param.Node) diag.List {
 // ParamType names the type in the reference.
 func (Source) ParamType() string { return "expression" }
 
+// ParamDoc says what may be written.
+func (Source) ParamDoc() string {
+	return "An [expression](expressions.md), in quotes: `\"delay != nil and delay > 15\"`."
+}
+
 // ParamSchema is its JSON Schema: YAML may have read a number or a truth value.
 func (Source) ParamSchema() map[string]any {
 	return map[string]any{"type": []any{"string", "number", "boolean"}}

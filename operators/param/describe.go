@@ -17,9 +17,21 @@ type Option struct {
 	Required bool
 	Inline   bool
 	Secret   bool
+	Leaf     Type     // Type, or that of the elements of a list, of the values of a map
 	Sub      []Option // of a map, or of the maps in a list
 
 	HasDefault bool
+}
+
+// Type is a type that options have.
+type Type struct{ Name, Doc string }
+
+// Types lists those that are built in; a Decoder that is Typed says of itself what it is.
+func Types() (out []Type) {
+	for i, name := range shapeNames[:structShape+1] {
+		out = append(out, Type{name, shapeDocs[i]})
+	}
+	return out
 }
 
 // Describe lists the options of a struct (or a pointer to one), in the order of its fields.
@@ -45,7 +57,9 @@ func (f *field) describe() Option {
 	if f.max != nil {
 		o.Max = f.max.text
 	}
-	if k := f.leaf(); k.shape == structShape {
+	k := f.leaf()
+	o.Leaf = Type{Name: k.name(), Doc: k.doc()}
+	if k.shape == structShape {
 		o.Sub = describe(k.fields)
 	}
 	return o
@@ -64,6 +78,16 @@ func (k *kind) name() string {
 		return strings.ToLower(k.typ.Name())
 	}
 	return shapeNames[k.shape]
+}
+
+func (k *kind) doc() string {
+	if k.shape != customShape {
+		return shapeDocs[k.shape]
+	}
+	if t, ok := reflect.New(k.typ).Interface().(Typed); ok {
+		return t.ParamDoc()
+	}
+	return ""
 }
 
 // exprPattern is what stands for a value that is computed.

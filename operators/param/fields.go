@@ -31,6 +31,20 @@ const (
 
 var shapeNames = [...]string{"string", "bool", "int", "float", "duration", "size", "type", "list", "map", "map", ""}
 
+var shapeDocs = [...]string{
+	"A text, with or without quotes. Quote what begins with a sign of YAML's (`*`, `&`, `!`, `{`, `[`, `#`), or holds `: ` or ` #`.",
+	"`true` or `false`.",
+	"A whole number in plain decimal: `300`, not `3e2` or `300.0`.",
+	"A number: `0.1`, `5`, `1e-3`.",
+	"A number with its unit, or several: `250ms`, `30s`, `5m`, `2h`, `7d`, `1h30m`; or `0`.",
+	"A number of bytes, or of `KiB`, `MiB`, `GiB` or `TiB`, which are powers of 1024: `512MiB`.",
+	"A column's type: `bool`, `int32`, `int64`, `float32`, `float64`, `string`, `bytes`, `date`, `timestamp` (of microseconds without a zone; " +
+		"`timestamp[ms, Europe/Berlin]`: s, ms, us or ns), `decimal(18, 2)` (at most 18 digits), `list[int64]`.",
+	"`[a, b]`, or an item a line, each behind a dash. A single item may stand alone, unless it is a list or a map itself.",
+	"`{key: value}`, or a key a line. Which keys there are is listed with the option; of a map of something the keys are names, and the values are that.",
+	"", "",
+}
+
 // kind is a Go type, seen as a shape; pointers are looked through.
 type kind struct {
 	shape  shape

@@ -34,6 +34,7 @@ func (c *names) DecodeParam(n *Node) diag.List {
 	return nil
 }
 func (names) ParamType() string           { return "names" }
+func (names) ParamDoc() string            { return "Names." }
 func (names) ParamSchema() map[string]any { return map[string]any{"type": "array"} }
 
 type shared struct {

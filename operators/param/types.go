@@ -45,6 +45,7 @@ type Decoder interface {
 // Typed is what a Decoder says of itself for the reference and the schema.
 type Typed interface {
 	ParamType() string
+	ParamDoc() string // what may be written, in whole sentences
 	ParamSchema() map[string]any
 }
 

@@ -61,6 +61,12 @@ func (o *On) DecodeParam(n *param.Node) diag.List {
 // ParamType names the type in the reference.
 func (On) ParamType() string { return "columns, or a map of columns" }
 
+// ParamDoc says what may be written.
+func (On) ParamDoc() string {
+	return "A column, or a list of columns, that both tables have under the same name; or a map from columns of the left table to those of the right: " +
+		"`{origin: iata}`."
+}
+
 // ParamSchema is its JSON Schema.
 func (On) ParamSchema() map[string]any {
 	s := map[string]any{"type": "string", "minLength": 1}

@@ -21,6 +21,12 @@ func (k *Keys) DecodeParam(n *param.Node) diag.List { return (*operators.Columns
 // ParamType names the type in the reference.
 func (Keys) ParamType() string { return "sort keys" }
 
+// ParamDoc says what may be written.
+func (Keys) ParamDoc() string {
+	return "A list of columns, or one: each a name, then `asc` (if nothing is said) or `desc`, then `nulls last` (if nothing is said) or `nulls first`: " +
+		"`[origin, delay desc nulls first]`. `col(\"a name\") desc` is a column with spaces."
+}
+
 // ParamSchema is its JSON Schema.
 func (Keys) ParamSchema() map[string]any { return operators.Columns(nil).ParamSchema() }
 

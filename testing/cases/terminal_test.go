@@ -70,7 +70,7 @@ func TestTerminalWidths(t *testing.T) {
 		for _, args := range [][]string{
 			{"run", "flight_delay.yaml", "--set", "trees=10", "--workspace", fmt.Sprint("ws", columns)},
 			{"plan", "flight_delay.yaml"}, {"models", "--workspace", fmt.Sprint("ws", columns)},
-			{"ops"}, {"ops", "train.gbdt"},
+			{"ops"}, {"ops", "train.gbdt"}, {"help", "dag"}, {"help", "expressions"}, {"help", "types"},
 		} {
 			master, slave := terminal(t, columns)
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -101,7 +101,7 @@ func TestTerminalWidths(t *testing.T) {
 			if args[0] == "plan" { // text for 80 columns wherever it goes
 				limit = 80
 			}
-			if len(args) > 1 && args[0] == "ops" { // examples are as wide as they are
+			if len(args) > 1 && (args[0] == "ops" || args[0] == "help") { // examples are as wide as they are
 				limit = max(limit, 80)
 			}
 			if line, w := widest(shown); args[0] != "models" && w > limit {
