@@ -81,9 +81,9 @@ func TestNew(t *testing.T) {
 			[]string{"by: time, column: pickup", "- dropoff", "later than pickup", "columns: [pickup_zone, dropoff_zone]"}, nil},
 		{"$DATA/covtype15k/covtype.parquet", []string{"--label", "Cover_Type", "--positive", "2"}, []string{`cover_type_is_2: "Cover_Type == 2"`, "- Soil_Type15"}, nil},
 		{"$EXAMPLES/covertype/covertype.parquet", []string{"--label", "cover"},
-			[]string{"kind: multiclass", "one of 7", "feature.scale: {columns: [elevation,", "train.logistic:", "evaluate.multiclass:", "accuracy > 0.48"}, []string{"clean.fill", "trees"}},
-		{"$DATA/covtype15k/covtype.parquet", []string{"--label", "Cover_Type"}, []string{"kind: multiclass", "clean.fill", "--task regression"}, nil},
-		{"$DATA/diamonds/diamonds.parquet", []string{"--label", "cut"}, []string{"kind: multiclass", `color_g: "(color ?? \"\") == \"G\""`, "slices: [color]"}, nil},
+			[]string{"kind: multiclass", "one of 7", "# of each class", "train.gbdt:", "early_stop: {part: valid, metric: log_loss", "evaluate.multiclass:", "accuracy > 0.48"}, []string{"feature.", "clean.fill"}},
+		{"$DATA/covtype15k/covtype.parquet", []string{"--label", "Cover_Type"}, []string{"kind: multiclass", "train.gbdt:", "--task regression"}, []string{"clean.fill", "feature.scale"}},
+		{"$DATA/diamonds/diamonds.parquet", []string{"--label", "cut"}, []string{"kind: multiclass", "slices: [color]"}, []string{"feature.", "clean."}},
 		{"$DATA/covtype15k/covtype.parquet", []string{"--label", "Cover_Type", "--task", "regression"}, []string{"kind: regression"}, nil},
 		{"$DATA/airports.csv", []string{"--label", "latitude"}, []string{"csv:", "- iata", "- name", "columns: [city]"}, nil},
 		{"$DATA/airports.csv", []string{"--label", "state", "--positive", "AK"}, []string{`state == \"AK\"`, "Look at average_precision"}, nil},
@@ -219,14 +219,35 @@ func TestNewMistakes(t *testing.T) {
 		}
 	}
 	// few whole numbers and few texts are classes
+	more := table(t, []string{"grade", "word", "x"}, 600, func(i int) []string {
+		return []string{fmt.Sprint(1 + i%5), fmt.Sprintf("w%d", i%4), fmt.Sprint(i%20 + i%3)}
+	})
 	for _, label := range []string{"grade", "word"} {
-		if text := drafted(t, path, "--label", label); !strings.Contains(text, "kind: multiclass") {
+		if text := drafted(t, more, "--label", label); !strings.Contains(text, "kind: multiclass") {
 			t.Error(text)
 		}
 	}
 	// 1 and 2: the greater counts as 1; the others run
 	if text := drafted(t, path, "--label", "two"); !strings.Contains(text, `positive: "2"`) {
 		t.Error(text)
+	}
+}
+
+// Of many classes text of many values has a column for each of the frequent ones: there is no mean of the label to stand for it.
+func TestNewClasses(t *testing.T) {
+	t.Parallel()
+	path := table(t, []string{"kind", "city", "x"}, 800, func(i int) []string {
+		kind := i * 7 % 10 % 3
+		if i%8 == 0 {
+			kind = 0
+		}
+		return []string{fmt.Sprintf("k%d", kind), fmt.Sprintf("c%d", i*31%97), fmt.Sprint(i * 7 % 10)}
+	})
+	text := drafted(t, path, "--label", "kind")
+	for _, want := range []string{"kind: multiclass", "feature.encode: {columns: [city], method: one_hot, max_categories: 32}", "from: features\n    train.gbdt:"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ type Draft struct {
 }
 
 // nativeMax is up to how many values text is given to the trees as it is. They sort the values by the label themselves, and of many rare
-// ones learn the rows by heart; beyond, target encoding with folds is safer.
+// ones learn the rows by heart; beyond, target encoding with folds is safer, and of many classes, which have no mean, the frequent values alone.
 const nativeMax = 64
 
 // labelClassesMax is how many classes a label has at most: text of more is no name of a kind.
@@ -44,10 +44,7 @@ type drafter struct {
 	derived  [][2]string
 	drops    []drop
 	encoded  []string
-	numbers  []string // multiclass: features that are numbers
-	missing  []string // multiclass: of those, what may have none
-	flags    []string // multiclass: bools that may be null
-	time     *Column  // the split's
+	time     *Column // the split's
 	slice    string
 }
 
@@ -277,9 +274,7 @@ func (x *drafter) binary() {
 func (x *drafter) columns() (features int) {
 	in := x.in
 	x.time = x.splitTime()
-	var ids, leaks, empty, constant, alien, times, kinds, texts drop
-	kinds.why = "columns above that are true or false stand for their values"
-	texts.why = fmt.Sprintf("text of more than %d values, which a linear model cannot use as it is", sliceMax)
+	var ids, leaks, empty, constant, alien, times drop
 	ids.why = "identifiers: a model would learn them by heart, and tomorrow's rows have others"
 	leaks.why = fmt.Sprintf("association with the label above %g: most likely they are known only once it is. Keep one if you know better", LeakStrength)
 	empty.why, constant.why = "no value at all", "one value only"
@@ -308,8 +303,6 @@ func (x *drafter) columns() (features int) {
 			put(&ids, c, fmt.Sprintf("%s%s values in %s rows", map[bool]string{true: "about "}[c.DistinctEstimated], thousands(c.Distinct), thousands(in.values(c))))
 		case c.Leak:
 			put(&leaks, c, fmt.Sprintf("%s %.3f", c.Association.Measure, c.Association.Value))
-		case x.kind == "multiclass":
-			features += x.linear(c, &kinds, &texts)
 		default:
 			features++
 			if t.Text() && c.Distinct > nativeMax {
@@ -320,49 +313,12 @@ func (x *drafter) columns() (features int) {
 			}
 		}
 	}
-	for _, d := range []drop{ids, leaks, times, empty, constant, alien, kinds, texts} {
+	for _, d := range []drop{ids, leaks, times, empty, constant, alien} {
 		if len(d.names) > 0 {
 			x.drops = append(x.drops, d)
 		}
 	}
 	return features
-}
-
-// linear makes a linear model's features of a column, and says how many: text of few values becomes a column of true and false for each,
-// other text goes, and numbers and bools are noted.
-func (x *drafter) linear(c *Column, kinds, texts *drop) int {
-	name, t := x.at(c.Name), c.field.Type
-	switch {
-	case !t.Text():
-		if t.Kind == batch.Bool {
-			if c.field.Nullable {
-				x.flags = append(x.flags, name)
-			}
-			return 1
-		}
-		x.numbers = append(x.numbers, name)
-		if c.field.Nullable || c.NaNs > 0 {
-			x.missing = append(x.missing, name)
-		}
-		return 1
-	case c.Distinct > sliceMax || c.TopSampled || int64(len(c.Top)) < c.Distinct:
-		texts.names, texts.notes = append(texts.names, name), append(texts.notes, thousands(c.Distinct)+" values")
-		return 0
-	}
-	if x.slice == "" && c.Distinct > 1 {
-		x.slice = c.Name
-	}
-	value := ref(name)
-	if c.field.Nullable {
-		value = "(" + value + " ?? \"\")"
-	}
-	for i, v := range c.Top {
-		if c.Distinct > 2 || c.Nulls > 0 || i > 0 { // of two values the second says both
-			x.derived = append(x.derived, [2]string{x.free(Identifier(name + "_" + v.raw)), value + " == " + strconv.Quote(v.raw)})
-		}
-	}
-	kinds.names, kinds.notes = append(kinds.names, name), append(kinds.notes, "")
-	return 1
 }
 
 // splitTime is the moment that rows are split by: one that every row has, the earliest where there are several.
@@ -400,10 +356,6 @@ func (x *drafter) moment(c *Column) string {
 	}
 	derive := func(name, what string) {
 		x.derived = append(x.derived, [2]string{name, what + "(" + at + ")"})
-		x.numbers = append(x.numbers, name)
-		if c.field.Nullable && x.time != c {
-			x.missing = append(x.missing, name)
-		}
 	}
 	if c.field.Type.Kind == batch.Timestamp {
 		derive(x.free(name+"_hour"), "hour")
@@ -465,14 +417,13 @@ func (x *drafter) head() {
 		what = "one of " + thousands(x.y.Distinct)
 	}
 	x.p("# Written by headrace new: a place to start from. Read the comments, then headrace check, headrace run.\n")
-	x.p("version: 1\nname: %s\ndoc: %s\n\n", x.d.Name, strconv.Quote(fmt.Sprintf("Learns %s (%s) of %s.", x.label, what, base(x.in.Path))))
+	x.p("version: 1\nname: %s\ndoc: %s\n\n", x.d.Name, strconv.Quote(fmt.Sprintf("Predicts %s (%s) from the other columns of %s.", x.label, what, base(x.in.Path))))
+	each := ""
 	if x.kind == "multiclass" {
-		x.p("params:                        # headrace run FILE --set l2=10\n  path: {type: path, default: %s}\n  l2:   {type: float, default: 1, min: 1e-6}\n\n",
-			strconv.Quote(x.d.Path))
-		return
+		each = "   # of each class"
 	}
-	x.p("params:                        # headrace run FILE --set trees=100\n  path:  {type: path, default: %s}\n  trees: {type: int, default: 200, min: 1, max: 5000}\n\n",
-		strconv.Quote(x.d.Path))
+	x.p("params:                        # headrace run FILE --set trees=100\n  path:  {type: path, default: %s}\n  trees: {type: int, default: 200, min: 1, max: 5000}%s\n\n",
+		strconv.Quote(x.d.Path), each)
 }
 
 func (x *drafter) source() {
@@ -562,16 +513,17 @@ func (x *drafter) steps() {
 		}
 	}
 	from := "prepared"
-	if x.kind == "multiclass" {
-		x.softmax()
-		return
-	}
 	if len(x.encoded) > 0 {
 		from = "features"
 		x.p("\n  features:                    # learnt from the train rows, applied to all parts and when serving\n    from: prepared\n    do:\n")
-		x.p("      # more than %d values: the smoothed mean of the label stands for each. Train rows get it from the other folds,\n", nativeMax)
-		x.p("      # so that no row's feature knows its own label\n")
-		x.p("      - feature.encode: {columns: %s, method: target, cross_fit: 5, smoothing: 20}\n", scalars(x.encoded))
+		if x.kind == "multiclass" {
+			x.p("      # more than %d values: the %d most frequent have a column each\n", nativeMax, nativeMax/2)
+			x.p("      - feature.encode: {columns: %s, method: one_hot, max_categories: %d}\n", scalars(x.encoded), nativeMax/2)
+		} else {
+			x.p("      # more than %d values: the smoothed mean of the label stands for each. Train rows get it from the other folds,\n", nativeMax)
+			x.p("      # so that no row's feature knows its own label\n")
+			x.p("      - feature.encode: {columns: %s, method: target, cross_fit: 5, smoothing: 20}\n", scalars(x.encoded))
+		}
 	}
 	metric := "log_loss"
 	if x.kind == "regression" {
@@ -581,47 +533,6 @@ func (x *drafter) steps() {
 	x.p("      trees: \"${{ params.trees }}\"\n      leaves: 31\n      learning_rate: 0.1\n")
 	x.p("      early_stop: {part: valid, metric: %s, rounds: 20}\n", metric)
 	x.report()
-}
-
-// softmax is a softmax regression of what the file has.
-func (x *drafter) softmax() {
-	from := "prepared"
-	if len(x.numbers)+len(x.flags) > 0 {
-		from = "features"
-		x.p("\n  features:                    # learnt from the train rows, applied to all parts and when serving\n    from: prepared\n    do:\n")
-	}
-	if len(x.missing) > 0 {
-		x.p("      - clean.fill: {columns: %s, method: median}\n", wrapped(x.missing))
-	}
-	if len(x.flags) > 0 {
-		x.p("      - clean.fill: {columns: %s, method: most_frequent}\n", wrapped(x.flags))
-	}
-	if len(x.numbers) > 0 {
-		x.p("      - feature.scale: {columns: %s, method: standard}\n", wrapped(x.numbers))
-	}
-	x.p("\n  model:                       # a linear model of each class; train.gbdt takes text, nulls and any scale as they are\n    from: %s\n    train.logistic: {l2: \"${{ params.l2 }}\"}\n", from)
-	x.report()
-}
-
-// wrapped is a list of columns on lines that a screen has room for.
-func wrapped(names []string) string {
-	var b strings.Builder
-	line := 40
-	for i, n := range names {
-		n = scalar(n)
-		switch {
-		case i == 0:
-			b.WriteByte('[')
-		case line+len(n) > 100:
-			b.WriteString(",\n          ")
-			line = 10
-		default:
-			b.WriteString(", ")
-		}
-		b.WriteString(n)
-		line += len(n) + 2
-	}
-	return b.String() + "]"
 }
 
 func (x *drafter) report() {

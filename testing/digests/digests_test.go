@@ -44,7 +44,7 @@ var examples = []example{
 	{"adult", "adult/income.yaml", map[string]string{"train": "adult_train.parquet", "test": "adult_test.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
 	{"california", "california/house_value.yaml", map[string]string{"path": "housing.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
 	{"arrivals", "arrivals/late_arrival.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "10"}, 12000, "out"},
-	{"covertype", "covertype/forest_cover.yaml", map[string]string{"path": "covertype.parquet"}, map[string]string{"min_accuracy": "0"}, 3000, ""},
+	{"covertype", "covertype/forest_cover.yaml", map[string]string{"path": "covertype.parquet"}, map[string]string{"trees": "8", "min_accuracy": "0"}, 3000, ""},
 }
 
 const folder = "../../examples"
