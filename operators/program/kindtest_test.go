@@ -320,7 +320,8 @@ func lawRuns(t *testing.T, g Graph, cols []batch.Column) {
 		case k == batch.Vector || k == batch.List:
 			return // their width is not said
 		default:
-			in[j] = lawColumn(r, g.Types[p.Slot], true)
+			made := lawColumn(r, g.Types[p.Slot], true)
+			in[j] = made.Slice(nil, 0, n)
 		}
 	}
 	out, err := g.Batch(nil, n, in)
