@@ -18,22 +18,28 @@ func MayPay() bool { return cpu.Best() != cpu.Go }
 func RowMayPay() bool { return cpu.Best() == cpu.AVX512 }
 
 // RowPays says whether Row is faster than walking.
-func RowPays() bool { return cpu.Now() == cpu.AVX512 }
+func RowPays() bool { return cpu.Now() != cpu.Go }
 
 func rowCodes(dst *[2 * RowCuts]uint16, xs []float64, cuts []*Cuts) {
-	if cpu.Now() != cpu.AVX512 || len(xs) == 0 {
+	switch level := cpu.Now(); {
+	case level == cpu.Go || len(xs) == 0:
 		rowCodesGo(dst, xs, cuts)
-		return
+	case level == cpu.AVX2:
+		rowCodesAVX2(&dst[0], &xs[0], (**float64)(unsafe.Pointer(&cuts[0])), len(xs))
+	default:
+		rowCodesAVX512(&dst[0], &xs[0], (**float64)(unsafe.Pointer(&cuts[0])), len(xs))
 	}
-	rowCodesAVX512(&dst[0], &xs[0], (**float64)(unsafe.Pointer(&cuts[0])), len(xs))
 }
 
 func pass(leaf *[rowTrees]uint32, g group, codes *[2 * RowCuts]uint16) {
-	if cpu.Now() != cpu.AVX512 || len(g) == 0 {
+	switch level := cpu.Now(); {
+	case level == cpu.Go || len(g) == 0:
 		passGo(leaf, g, codes)
-		return
+	case level == cpu.AVX2:
+		passAVX2(&leaf[0], &g[0].column[0], len(g), &codes[0])
+	default:
+		passAVX512(&leaf[0], &g[0].column[0], len(g), &codes[0])
 	}
-	passAVX512(&leaf[0], &g[0].column[0], len(g), &codes[0])
 }
 
 func reach(leaf *[Rows]uint8, nodes []node, codes []uint8, masks *[masksMax * Rows / 8]uint64) {
@@ -89,7 +95,15 @@ func codes(low, high []uint8, xs []float64, c *Cuts) {
 	case n == 0 || level == cpu.Go:
 		n = 0
 	case level == cpu.AVX2:
-		codesAVX2(&low[0], &high[0], &xs[0], n, &c.sort[0])
+		odd := codesAVX2(&low[0], &xs[0], n, &c.sort[0], &c.tops[0])
+		copy(high, low[:n])
+		if odd != 0 {
+			for i, x := range xs[:n] {
+				if x != x {
+					high[i] = Missing
+				}
+			}
+		}
 	case searchSteps(c.steps) == 4:
 		codes4AVX512(&low[0], &high[0], &xs[0], n, &c.laid[0])
 	case searchSteps(c.steps) == 6:

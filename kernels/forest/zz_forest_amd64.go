@@ -44,10 +44,10 @@ func codes7AVX512(low *uint8, high *uint8, xs *float64, n int, cuts *float64)
 //go:noescape
 func codes8AVX512(low *uint8, high *uint8, xs *float64, n int, cuts *float64)
 
-// codesAVX2: n > 0, a multiple of 8.
+// codesAVX2: n > 0, a multiple of 8; odd is not 0 where there is a NaN.
 //
 //go:noescape
-func codesAVX2(low *uint8, high *uint8, xs *float64, n int, cuts *float64)
+func codesAVX2(dst *uint8, xs *float64, n int, cuts *float64, tops *float64) (odd uint64)
 
 // add16AVX512: forestRows rows.
 //
@@ -74,7 +74,17 @@ func addAVX2(score *float64, leaf *uint8, value *float64)
 //go:noescape
 func rowCodesAVX512(dst *uint16, xs *float64, cuts **float64, n int)
 
+// rowCodesAVX2: n > 0; at each of cuts 16 numbers and then 256.
+//
+//go:noescape
+func rowCodesAVX2(dst *uint16, xs *float64, cuts **float64, n int)
+
 // passAVX512: n > 0.
 //
 //go:noescape
 func passAVX512(leaf *uint32, lanes *byte, n int, codes *uint16)
+
+// passAVX2: n > 0.
+//
+//go:noescape
+func passAVX2(leaf *uint32, lanes *byte, n int, codes *uint16)

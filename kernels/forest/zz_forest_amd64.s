@@ -130,101 +130,94 @@ TEXT ·beyondAVX2(SB), NOSPLIT, $0-24
 	MOVQ           $0x0707070707070707, DX
 	VMOVQ          DX, X4
 	VPBROADCASTQ   X4, Y4
-	VMOVDQU        (CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y7
-	VPSHUFB        Y6, Y1, Y6
-	VPBLENDVB      Y5, Y6, Y7, Y7
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y6
-	VPAND          Y7, Y6, Y7
-	VPXOR          Y6, Y6, Y6
-	VPCMPEQB       Y7, Y6, Y7
-	VMOVDQU        Y7, (AX)
-	VMOVDQU        32(CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y7
-	VPSHUFB        Y6, Y1, Y6
-	VPBLENDVB      Y5, Y6, Y7, Y7
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y6
-	VPAND          Y7, Y6, Y7
-	VPXOR          Y6, Y6, Y6
-	VPCMPEQB       Y7, Y6, Y7
-	VMOVDQU        Y7, 32(AX)
-	VMOVDQU        64(CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y7
-	VPSHUFB        Y6, Y1, Y6
-	VPBLENDVB      Y5, Y6, Y7, Y7
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y6
-	VPAND          Y7, Y6, Y7
-	VPXOR          Y6, Y6, Y6
-	VPCMPEQB       Y7, Y6, Y7
-	VMOVDQU        Y7, 64(AX)
-	VMOVDQU        96(CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y7
-	VPSHUFB        Y6, Y1, Y6
-	VPBLENDVB      Y5, Y6, Y7, Y7
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y6
-	VPAND          Y7, Y6, Y7
-	VPXOR          Y6, Y6, Y6
-	VPCMPEQB       Y7, Y6, Y7
-	VMOVDQU        Y7, 96(AX)
-	VMOVDQU        128(CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y7
-	VPSHUFB        Y6, Y1, Y6
-	VPBLENDVB      Y5, Y6, Y7, Y7
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y6
-	VPAND          Y7, Y6, Y7
-	VPXOR          Y6, Y6, Y6
-	VPCMPEQB       Y7, Y6, Y7
-	VMOVDQU        Y7, 128(AX)
-	VMOVDQU        160(CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y7
-	VPSHUFB        Y6, Y1, Y6
-	VPBLENDVB      Y5, Y6, Y7, Y7
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y6
-	VPAND          Y7, Y6, Y7
-	VPXOR          Y6, Y6, Y6
-	VPCMPEQB       Y7, Y6, Y7
-	VMOVDQU        Y7, 160(AX)
-	VMOVDQU        192(CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y7
-	VPSHUFB        Y6, Y1, Y6
-	VPBLENDVB      Y5, Y6, Y7, Y7
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y6
-	VPAND          Y7, Y6, Y7
-	VPXOR          Y6, Y6, Y6
-	VPCMPEQB       Y7, Y6, Y7
-	VMOVDQU        Y7, 192(AX)
-	VMOVDQU        224(CX), Y5
-	VPSRLW         $0x03, Y5, Y6
-	VPAND          Y3, Y6, Y6
-	VPSHUFB        Y6, Y0, Y0
-	VPSHUFB        Y6, Y1, Y1
-	VPBLENDVB      Y5, Y1, Y0, Y0
-	VPAND          Y4, Y5, Y5
-	VPSHUFB        Y5, Y2, Y1
+	VPXOR          Y5, Y5, Y5
+	VMOVDQU        (CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSHUFB        Y7, Y1, Y7
+	VPBLENDVB      Y6, Y7, Y8, Y8
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y7
+	VPAND          Y8, Y7, Y8
+	VPCMPEQB       Y8, Y5, Y8
+	VMOVDQU        Y8, (AX)
+	VMOVDQU        32(CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSHUFB        Y7, Y1, Y7
+	VPBLENDVB      Y6, Y7, Y8, Y8
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y7
+	VPAND          Y8, Y7, Y8
+	VPCMPEQB       Y8, Y5, Y8
+	VMOVDQU        Y8, 32(AX)
+	VMOVDQU        64(CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSHUFB        Y7, Y1, Y7
+	VPBLENDVB      Y6, Y7, Y8, Y8
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y7
+	VPAND          Y8, Y7, Y8
+	VPCMPEQB       Y8, Y5, Y8
+	VMOVDQU        Y8, 64(AX)
+	VMOVDQU        96(CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSHUFB        Y7, Y1, Y7
+	VPBLENDVB      Y6, Y7, Y8, Y8
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y7
+	VPAND          Y8, Y7, Y8
+	VPCMPEQB       Y8, Y5, Y8
+	VMOVDQU        Y8, 96(AX)
+	VMOVDQU        128(CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSHUFB        Y7, Y1, Y7
+	VPBLENDVB      Y6, Y7, Y8, Y8
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y7
+	VPAND          Y8, Y7, Y8
+	VPCMPEQB       Y8, Y5, Y8
+	VMOVDQU        Y8, 128(AX)
+	VMOVDQU        160(CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSHUFB        Y7, Y1, Y7
+	VPBLENDVB      Y6, Y7, Y8, Y8
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y7
+	VPAND          Y8, Y7, Y8
+	VPCMPEQB       Y8, Y5, Y8
+	VMOVDQU        Y8, 160(AX)
+	VMOVDQU        192(CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y8
+	VPSHUFB        Y7, Y1, Y7
+	VPBLENDVB      Y6, Y7, Y8, Y8
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y7
+	VPAND          Y8, Y7, Y8
+	VPCMPEQB       Y8, Y5, Y8
+	VMOVDQU        Y8, 192(AX)
+	VMOVDQU        224(CX), Y6
+	VPSRLW         $0x03, Y6, Y7
+	VPAND          Y3, Y7, Y7
+	VPSHUFB        Y7, Y0, Y0
+	VPSHUFB        Y7, Y1, Y1
+	VPBLENDVB      Y6, Y1, Y0, Y0
+	VPAND          Y4, Y6, Y6
+	VPSHUFB        Y6, Y2, Y1
 	VPAND          Y0, Y1, Y0
-	VPXOR          Y1, Y1, Y1
-	VPCMPEQB       Y0, Y1, Y0
+	VPCMPEQB       Y0, Y5, Y0
 	VMOVDQU        Y0, 224(AX)
 	VZEROUPPER
 	RET
@@ -673,180 +666,228 @@ loop:
 	VZEROUPPER
 	RET
 
-// func codesAVX2(low *uint8, high *uint8, xs *float64, n int, cuts *float64)
-// Requires: AVX, AVX2
-TEXT ·codesAVX2(SB), NOSPLIT, $0-40
-	MOVQ    low+0(FP), AX
-	MOVQ    high+8(FP), CX
-	MOVQ    xs+16(FP), DX
-	MOVQ    n+24(FP), BX
-	MOVQ    cuts+32(FP), SI
-	VMOVDQU codesBytes<>+0(SB), Y0
+// func codesAVX2(dst *uint8, xs *float64, n int, cuts *float64, tops *float64) (odd uint64)
+// Requires: AVX, AVX2, POPCNT
+TEXT ·codesAVX2(SB), NOSPLIT, $0-48
+	MOVQ    dst+0(FP), AX
+	MOVQ    xs+8(FP), CX
+	MOVQ    n+16(FP), DX
+	MOVQ    cuts+24(FP), BX
+	MOVQ    tops+32(FP), SI
+	VMOVUPD (SI), Y0
+	VMOVUPD 32(SI), Y1
+	VMOVUPD 64(SI), Y2
+	VMOVUPD 96(SI), Y3
+	XORQ    SI, SI
 
 loop:
-	VPXOR        Y2, Y2, Y2
-	VMOVUPD      (DX), Y1
-	VCMPPD       $0x03, Y1, Y1, Y3
-	VPXOR        Y5, Y5, Y5
-	VMOVUPD      32(DX), Y4
-	VCMPPD       $0x03, Y4, Y4, Y6
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 1016(SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+0(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 1016(SI)(Y5*8), Y7
-	VCMPPD       $0x1e, Y7, Y4, Y7
-	VPAND        codesSteps<>+0(SB), Y7, Y7
-	VPADDQ       Y7, Y5, Y5
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 504(SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+32(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 504(SI)(Y5*8), Y7
-	VCMPPD       $0x1e, Y7, Y4, Y7
-	VPAND        codesSteps<>+32(SB), Y7, Y7
-	VPADDQ       Y7, Y5, Y5
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 248(SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+64(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 248(SI)(Y5*8), Y7
-	VCMPPD       $0x1e, Y7, Y4, Y7
-	VPAND        codesSteps<>+64(SB), Y7, Y7
-	VPADDQ       Y7, Y5, Y5
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 120(SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+96(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 120(SI)(Y5*8), Y7
-	VCMPPD       $0x1e, Y7, Y4, Y7
-	VPAND        codesSteps<>+96(SB), Y7, Y7
-	VPADDQ       Y7, Y5, Y5
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 56(SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+128(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 56(SI)(Y5*8), Y7
-	VCMPPD       $0x1e, Y7, Y4, Y7
-	VPAND        codesSteps<>+128(SB), Y7, Y7
-	VPADDQ       Y7, Y5, Y5
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 24(SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+160(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 24(SI)(Y5*8), Y7
-	VCMPPD       $0x1e, Y7, Y4, Y7
-	VPAND        codesSteps<>+160(SB), Y7, Y7
-	VPADDQ       Y7, Y5, Y5
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 8(SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+192(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, 8(SI)(Y5*8), Y7
-	VCMPPD       $0x1e, Y7, Y4, Y7
-	VPAND        codesSteps<>+192(SB), Y7, Y7
-	VPADDQ       Y7, Y5, Y5
-	VPCMPEQD     Y8, Y8, Y8
-	VPXOR        Y7, Y7, Y7
-	VGATHERQPD   Y8, (SI)(Y2*8), Y7
-	VCMPPD       $0x1e, Y7, Y1, Y7
-	VPAND        codesSteps<>+224(SB), Y7, Y7
-	VPADDQ       Y7, Y2, Y2
-	VPCMPEQD     Y7, Y7, Y7
-	VPXOR        Y1, Y1, Y1
-	VGATHERQPD   Y7, (SI)(Y5*8), Y1
-	VCMPPD       $0x1e, Y1, Y4, Y1
-	VPAND        codesSteps<>+224(SB), Y1, Y1
-	VPADDQ       Y1, Y5, Y5
-	VPSLLQ       $0x20, Y5, Y1
-	VPBLENDD     $0xaa, Y1, Y2, Y1
-	VPSHUFB      Y0, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X4
-	VPUNPCKLWD   X4, X1, X4
-	VMOVQ        X4, (AX)
-	VPOR         Y2, Y3, Y2
-	VPOR         Y5, Y6, Y5
-	VPSLLQ       $0x20, Y5, Y1
-	VPBLENDD     $0xaa, Y1, Y2, Y1
-	VPSHUFB      Y0, Y1, Y1
-	VEXTRACTI128 $0x01, Y1, X2
-	VPUNPCKLWD   X2, X1, X2
-	VMOVQ        X2, (CX)
-	ADDQ         $0x40, DX
+	VMOVUPD      (CX), Y4
+	VCMPPD       $0x03, Y4, Y4, Y4
+	VMOVMSKPD    Y4, DI
+	ORQ          DI, SI
+	VMOVUPD      32(CX), Y4
+	VCMPPD       $0x03, Y4, Y4, Y4
+	VMOVMSKPD    Y4, DI
+	ORQ          DI, SI
+	VBROADCASTSD (CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, (AX)
+	VBROADCASTSD 8(CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, 1(AX)
+	VBROADCASTSD 16(CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, 2(AX)
+	VBROADCASTSD 24(CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, 3(AX)
+	VBROADCASTSD 32(CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, 4(AX)
+	VBROADCASTSD 40(CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, 5(AX)
+	VBROADCASTSD 48(CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, 6(AX)
+	VBROADCASTSD 56(CX), Y4
+	VCMPPD       $0x1e, Y0, Y4, Y5
+	VCMPPD       $0x1e, Y1, Y4, Y6
+	VCMPPD       $0x1e, Y2, Y4, Y7
+	VCMPPD       $0x1e, Y3, Y4, Y8
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, DI
+	POPCNTL      DI, DI
+	SHLL         $0x06, DI
+	VCMPPD       $0x1e, (BX)(DI*1), Y4, Y5
+	VCMPPD       $0x1e, 32(BX)(DI*1), Y4, Y6
+	VCMPPD       $0x1e, 64(BX)(DI*1), Y4, Y7
+	VCMPPD       $0x1e, 96(BX)(DI*1), Y4, Y4
+	VPACKSSDW    Y6, Y5, Y5
+	VPACKSSDW    Y4, Y7, Y7
+	VPACKSSWB    Y7, Y5, Y5
+	VPMOVMSKB    Y5, R8
+	POPCNTL      R8, R8
+	SHRL         $0x02, DI
+	ADDL         DI, R8
+	SHRL         $0x01, R8
+	MOVB         R8, 7(AX)
+	ADDQ         $0x40, CX
 	ADDQ         $0x08, AX
-	ADDQ         $0x08, CX
-	SUBQ         $0x08, BX
+	SUBQ         $0x08, DX
 	JNE          loop
+	MOVQ         SI, odd+40(FP)
 	VZEROUPPER
 	RET
-
-DATA codesSteps<>+0(SB)/8, $0x0000000000000080
-DATA codesSteps<>+8(SB)/8, $0x0000000000000080
-DATA codesSteps<>+16(SB)/8, $0x0000000000000080
-DATA codesSteps<>+24(SB)/8, $0x0000000000000080
-DATA codesSteps<>+32(SB)/8, $0x0000000000000040
-DATA codesSteps<>+40(SB)/8, $0x0000000000000040
-DATA codesSteps<>+48(SB)/8, $0x0000000000000040
-DATA codesSteps<>+56(SB)/8, $0x0000000000000040
-DATA codesSteps<>+64(SB)/8, $0x0000000000000020
-DATA codesSteps<>+72(SB)/8, $0x0000000000000020
-DATA codesSteps<>+80(SB)/8, $0x0000000000000020
-DATA codesSteps<>+88(SB)/8, $0x0000000000000020
-DATA codesSteps<>+96(SB)/8, $0x0000000000000010
-DATA codesSteps<>+104(SB)/8, $0x0000000000000010
-DATA codesSteps<>+112(SB)/8, $0x0000000000000010
-DATA codesSteps<>+120(SB)/8, $0x0000000000000010
-DATA codesSteps<>+128(SB)/8, $0x0000000000000008
-DATA codesSteps<>+136(SB)/8, $0x0000000000000008
-DATA codesSteps<>+144(SB)/8, $0x0000000000000008
-DATA codesSteps<>+152(SB)/8, $0x0000000000000008
-DATA codesSteps<>+160(SB)/8, $0x0000000000000004
-DATA codesSteps<>+168(SB)/8, $0x0000000000000004
-DATA codesSteps<>+176(SB)/8, $0x0000000000000004
-DATA codesSteps<>+184(SB)/8, $0x0000000000000004
-DATA codesSteps<>+192(SB)/8, $0x0000000000000002
-DATA codesSteps<>+200(SB)/8, $0x0000000000000002
-DATA codesSteps<>+208(SB)/8, $0x0000000000000002
-DATA codesSteps<>+216(SB)/8, $0x0000000000000002
-DATA codesSteps<>+224(SB)/8, $0x0000000000000001
-DATA codesSteps<>+232(SB)/8, $0x0000000000000001
-DATA codesSteps<>+240(SB)/8, $0x0000000000000001
-DATA codesSteps<>+248(SB)/8, $0x0000000000000001
-GLOBL codesSteps<>(SB), RODATA|NOPTR, $256
-
-DATA codesBytes<>+0(SB)/8, $0x808080800c040800
-DATA codesBytes<>+8(SB)/8, $0x8080808080808080
-DATA codesBytes<>+16(SB)/8, $0x808080800c040800
-DATA codesBytes<>+24(SB)/8, $0x8080808080808080
-GLOBL codesBytes<>(SB), RODATA|NOPTR, $32
 
 // func add16AVX512(score *float64, leaf *uint8, value *float64)
 // Requires: AVX, AVX512F
@@ -1050,6 +1091,53 @@ loop:
 	VZEROUPPER
 	RET
 
+// func rowCodesAVX2(dst *uint16, xs *float64, cuts **float64, n int)
+// Requires: AVX, AVX2, POPCNT
+TEXT ·rowCodesAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), AX
+	MOVQ xs+8(FP), CX
+	MOVQ cuts+16(FP), DX
+	MOVQ n+24(FP), BX
+
+loop:
+	VBROADCASTSD (CX), Y0
+	MOVQ         (DX), SI
+	VCMPPD       $0x03, Y0, Y0, Y1
+	VPMOVMSKB    Y1, DI
+	MOVBLZX      DI, DI
+	VCMPPD       $0x1e, (SI), Y0, Y1
+	VCMPPD       $0x1e, 32(SI), Y0, Y2
+	VCMPPD       $0x1e, 64(SI), Y0, Y3
+	VCMPPD       $0x1e, 96(SI), Y0, Y4
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPMOVMSKB    Y1, R8
+	POPCNTL      R8, R8
+	SHLL         $0x06, R8
+	VCMPPD       $0x1e, 128(SI)(R8*1), Y0, Y1
+	VCMPPD       $0x1e, 160(SI)(R8*1), Y0, Y2
+	VCMPPD       $0x1e, 192(SI)(R8*1), Y0, Y3
+	VCMPPD       $0x1e, 224(SI)(R8*1), Y0, Y0
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSDW    Y0, Y3, Y3
+	VPACKSSWB    Y3, Y1, Y1
+	VPMOVMSKB    Y1, SI
+	POPCNTL      SI, SI
+	SHRL         $0x02, R8
+	ADDL         R8, SI
+	SHRL         $0x01, SI
+	MOVW         SI, (AX)
+	ORL          DI, SI
+	MOVW         SI, 2(AX)
+	ADDQ         $0x04, AX
+	ADDQ         $0x08, CX
+	ADDQ         $0x08, DX
+	DECQ         BX
+	JNE          loop
+	VZEROUPPER
+	RET
+
 // func passAVX512(leaf *uint32, lanes *byte, n int, codes *uint16)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·passAVX512(SB), NOSPLIT, $0-32
@@ -1089,5 +1177,98 @@ loop:
 	VPSRLD       $0x17, Z0, Z0
 	VPSUBD       Z1, Z0, Z0
 	VMOVDQU32    Z0, 64(AX)
+	VZEROUPPER
+	RET
+
+// func passAVX2(leaf *uint32, lanes *byte, n int, codes *uint16)
+// Requires: AVX, AVX2
+TEXT ·passAVX2(SB), NOSPLIT, $0-32
+	MOVQ        leaf+0(FP), AX
+	MOVQ        lanes+8(FP), CX
+	MOVQ        n+16(FP), DX
+	MOVQ        codes+24(FP), BX
+	VMOVDQU     (BX), X0
+	VPACKUSWB   16(BX), X0, X0
+	VINSERTI128 $0x01, X0, Y0, Y0
+	VMOVDQU     (AX), Y1
+	VMOVDQU     32(BX), X2
+	VPACKUSWB   48(BX), X2, X2
+	VINSERTI128 $0x01, X2, Y2, Y2
+	VMOVDQU     32(AX), Y3
+	VMOVDQU     64(BX), X4
+	VPACKUSWB   80(BX), X4, X4
+	VINSERTI128 $0x01, X4, Y4, Y4
+	VMOVDQU     64(AX), Y5
+	VMOVDQU     96(BX), X6
+	VPACKUSWB   112(BX), X6, X6
+	VINSERTI128 $0x01, X6, Y6, Y6
+	VMOVDQU     96(AX), Y7
+
+loop:
+	VMOVDQU      (CX), Y8
+	VMOVDQU      32(CX), Y10
+	VPSHUFB      Y8, Y0, Y11
+	VPSHUFB      Y8, Y2, Y12
+	VPSHUFB      Y8, Y4, Y13
+	VPSHUFB      Y8, Y6, Y14
+	VPSLLW       $0x03, Y8, Y9
+	VPBLENDVB    Y9, Y12, Y11, Y11
+	VPBLENDVB    Y9, Y14, Y13, Y13
+	VPSLLW       $0x02, Y8, Y9
+	VPBLENDVB    Y9, Y13, Y11, Y11
+	VPMAXUB      Y10, Y11, Y11
+	VPCMPEQB     Y10, Y11, Y11
+	VEXTRACTI128 $0x01, Y11, X8
+	VPMOVSXBD    X11, Y9
+	VPANDN       64(CX), Y9, Y9
+	VPOR         Y9, Y1, Y1
+	VPSRLDQ      $0x08, X11, X11
+	VPMOVSXBD    X11, Y9
+	VPANDN       96(CX), Y9, Y9
+	VPOR         Y9, Y3, Y3
+	VPMOVSXBD    X8, Y9
+	VPANDN       128(CX), Y9, Y9
+	VPOR         Y9, Y5, Y5
+	VPSRLDQ      $0x08, X8, X8
+	VPMOVSXBD    X8, Y8
+	VPANDN       160(CX), Y8, Y8
+	VPOR         Y8, Y7, Y7
+	ADDQ         $0x000000c0, CX
+	DECQ         DX
+	JNE          loop
+	MOVQ         $0x0000000100000001, CX
+	VMOVQ        CX, X0
+	VPBROADCASTQ X0, Y0
+	MOVQ         $0x0000007f0000007f, CX
+	VMOVQ        CX, X2
+	VPBROADCASTQ X2, Y2
+	VPADDD       Y0, Y1, Y4
+	VPANDN       Y4, Y1, Y4
+	VCVTDQ2PS    Y4, Y4
+	VPSLLD       $0x01, Y4, Y4
+	VPSRLD       $0x18, Y4, Y4
+	VPSUBD       Y2, Y4, Y4
+	VMOVDQU      Y4, (AX)
+	VPADDD       Y0, Y3, Y1
+	VPANDN       Y1, Y3, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPSLLD       $0x01, Y1, Y1
+	VPSRLD       $0x18, Y1, Y1
+	VPSUBD       Y2, Y1, Y1
+	VMOVDQU      Y1, 32(AX)
+	VPADDD       Y0, Y5, Y1
+	VPANDN       Y1, Y5, Y1
+	VCVTDQ2PS    Y1, Y1
+	VPSLLD       $0x01, Y1, Y1
+	VPSRLD       $0x18, Y1, Y1
+	VPSUBD       Y2, Y1, Y1
+	VMOVDQU      Y1, 64(AX)
+	VPADDD       Y0, Y7, Y0
+	VPANDN       Y0, Y7, Y0
+	VCVTDQ2PS    Y0, Y0
+	VPSLLD       $0x01, Y0, Y0
+	VPSRLD       $0x18, Y0, Y0
+	VPSUBD       Y2, Y0, Y0
+	VMOVDQU      Y0, 96(AX)
 	VZEROUPPER
 	RET

@@ -10,33 +10,45 @@ import (
 )
 
 func flush(g, h, n []int64, words *[256]uint64, f Fields) {
-	if len(g) == 0 || cpu.Now() != cpu.AVX512 {
+	switch level := cpu.Now(); {
+	case len(g) == 0 || level == cpu.Go:
 		flushGo(g, h, n, words, f)
-		return
+	case level == cpu.AVX2:
+		flushAVX2(&g[0], &h[0], &n[0], len(g), words, 1<<f.H-1, 1<<(f.G-f.H)-1, 1<<(63-f.G), uint64(f.H), uint64(f.G))
+	default:
+		flushAVX512(&g[0], &h[0], &n[0], len(g), words, 1<<f.H-1, 1<<(f.G-f.H)-1, uint64(f.H), uint64(f.G))
 	}
-	flushAVX512(&g[0], &h[0], &n[0], len(g), words, 1<<f.H-1, 1<<(f.G-f.H)-1, uint64(f.H), uint64(f.G))
 }
 
 func round(dst, src []uint64, r *Grid) {
 	n := len(src) &^ 7
-	if cpu.Now() != cpu.AVX512 {
+	halfG, halfH := uint64(1)<<r.DownG>>1, uint64(1)<<r.DownH>>1
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go || level == cpu.AVX2 && r.DownG > r.G:
 		n = 0
-	}
-	if n > 0 {
-		roundAVX512(&dst[0], &src[0], n, 1<<r.DownG>>1, 1<<r.DownH>>1, uint64(r.DownG), uint64(r.DownH), uint64(r.G), uint64(r.H))
+	case level == cpu.AVX2:
+		roundAVX2(&dst[0], &src[0], n, halfG-1<<31, halfH, uint64(r.DownG), uint64(r.DownH), uint64(r.G), uint64(r.H))
+	default:
+		roundAVX512(&dst[0], &src[0], n, halfG, halfH, uint64(r.DownG), uint64(r.DownH), uint64(r.G), uint64(r.H))
 	}
 	roundGo(dst[n:], src[n:], r)
 }
 
 func search(s *Search, g, h, n []int64) (best float64, cut int) {
-	if len(g) == 0 || cpu.Now() != cpu.AVX512 {
+	level := cpu.Now()
+	if len(g) == 0 || level == cpu.Go || level == cpu.AVX2 && (s.H >= 1<<52 || s.HessMin < 0) {
 		return searchGo(s, g, h, n)
 	}
 	whole := (len(g) + 7) &^ 7
 	_, _, _ = g[:whole], h[:whole], n[:whole]
 	var scores [8]float64
 	var cuts [8]int64
-	searchAVX512(&s.G, &g[0], &h[0], &n[0], len(g), &scores, &cuts)
+	if level == cpu.AVX2 {
+		limits := [6]int64{s.RowsMin - 1, s.HessMin - 1, s.N - s.RowsMin, s.H - s.HessMin, int64(len(g)) - 1, int64(math.Float64bits(float64(s.H)))}
+		searchAVX2(&s.G, &limits, &g[0], &h[0], &n[0], len(g), &scores, &cuts)
+	} else {
+		searchAVX512(&s.G, &g[0], &h[0], &n[0], len(g), &scores, &cuts)
+	}
 	cut = -1
 	for i, score := range scores {
 		if score > best || score == best && cuts[i] >= 0 && int(cuts[i]) < cut {
@@ -48,10 +60,14 @@ func search(s *Search, g, h, n []int64) (best float64, cut int) {
 
 func sidesAll(dst []uint64, col []uint8, set *Set) int {
 	n := len(col) &^ 63
-	if n == 0 || cpu.Now() != cpu.AVX512 {
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
 		return sidesAllGo(dst, col, set)
+	case level == cpu.AVX2:
+		sidesAVX2(&dst[0], n, &col[0], (*[4]uint64)(set))
+	default:
+		sidesAVX512(&dst[0], n, &col[0], (*[4]uint64)(set))
 	}
-	sidesAVX512(&dst[0], n, &col[0], (*[4]uint64)(set))
 	return ones(dst[:n/64]) + sidesAllGo(dst[n/64:], col[n:], set)
 }
 
@@ -86,15 +102,19 @@ func ones(words []uint64) (n int) {
 func part(left, right, rows []int32, sides []uint64) {
 	n := len(rows) &^ 63
 	// A side that is empty has no first element; the copy is faster besides.
-	switch {
+	switch level := cpu.Now(); {
 	case len(right) == 0:
 		copy(left, rows)
 		return
 	case len(left) == 0:
 		copy(right, rows)
 		return
-	case n == 0 || cpu.Now() != cpu.AVX512:
+	case n == 0 || level == cpu.Go:
 		partGo(left, right, rows, sides)
+		return
+	case level == cpu.AVX2:
+		done, lefts := partAVX2(&left[0], &right[0], len(left), len(right), &rows[0], n, &sides[0])
+		partRest(left[lefts:], right[done-lefts:], rows[done:], sides[done/64:], done%64)
 		return
 	}
 	if lefts := ones(sides[:n/64]); lefts > len(left) || n-lefts > len(right) {
@@ -104,13 +124,27 @@ func part(left, right, rows []int32, sides []uint64) {
 	partGo(left[lefts:], right[n-lefts:], rows[n:], sides[n/64:])
 }
 
-func bins(dst []uint8, xs []float64, c *Cuts) {
-	n := len(xs) &^ 7
-	if n == 0 || cpu.Now() != cpu.AVX512 {
-		binsGo(dst, xs, c)
-		return
+// partRest is partGo of rows the first of which has a bit within a word.
+func partRest(left, right, rows []int32, sides []uint64, first int) {
+	if first > 0 {
+		some, w := rows[:min(len(rows), 64-first)], sides[0]>>first
+		partGo(left, right, some, []uint64{w})
+		lefts := bits.OnesCount64(w)
+		left, right, rows, sides = left[lefts:], right[len(some)-lefts:], rows[len(some):], sides[1:]
 	}
-	odd := binsAVX512(&dst[0], &xs[0], n, &c.pad[0], &c.tops[0])
+	partGo(left, right, rows, sides)
+}
+
+func bins(dst []uint8, xs []float64, c *Cuts) {
+	n, odd := len(xs)&^7, uint64(0)
+	switch level := cpu.Now(); {
+	case n == 0 || level == cpu.Go:
+		n = 0
+	case level == cpu.AVX2:
+		odd = binsAVX2(&dst[0], &xs[0], n, &c.pad[0], &c.tops[0])
+	default:
+		odd = binsAVX512(&dst[0], &xs[0], n, &c.pad[0], &c.tops[0])
+	}
 	if odd != 0 {
 		for i, x := range xs[:n] {
 			if x != x {

@@ -181,6 +181,14 @@ func Part(left, right, rows []int32, sides []uint64) { part(left, right, rows, s
 func partGo(left, right, rows []int32, sides []uint64) {
 	for j := 0; j*64 < len(rows); j++ {
 		w, some := sides[j], rows[64*j:min(len(rows), 64*j+64)]
+		switch w { // rows in order of time often go one way for long
+		case 0:
+			right = right[copy(right, some):]
+			continue
+		case 1<<64 - 1:
+			left = left[copy(left, some):]
+			continue
+		}
 		if room := len(some); len(left) > room && len(right) > room {
 			l, r := 0, 0
 			for _, row := range some { // both are written and one moves on: a branch would be guessed wrong half the time

@@ -68,7 +68,7 @@ func TestRound(t *testing.T) {
 			for i := range src {
 				src[i] = uint64(r.Int64N(1<<31+1)-1<<30)<<32 + uint64(r.Int64N(1<<30+1))
 			}
-			for _, grid := range []Grid{{Fields{11, 36}, 13, 15}, {Fields{9, 35}, 0, 0}, {Fields{9, 35}, 1, 31}} {
+			for _, grid := range []Grid{{Fields{11, 36}, 13, 15}, {Fields{9, 35}, 0, 0}, {Fields{9, 35}, 1, 31}, {Fields{5, 11}, 12, 3}} {
 				got := make([]uint64, n)
 				grid.Round(got, src)
 				for i, v := range src {
@@ -105,6 +105,12 @@ func TestBest(t *testing.T) {
 					g[b] = r.Int64N(200) - 100
 					if n%5 == 0 {
 						g[b], h[b] = 3*(g[b]&1), rows[b] // ties
+					}
+					switch n % 7 {
+					case 1: // sums that floats round, and hessians that they do not
+						g[b], h[b] = r.Int64N(1<<54)-1<<53, rows[b]*(1+r.Int64N(1<<40))
+					case 2:
+						h[b] = rows[b] * (1 + r.Int64N(1<<51))
 					}
 				}
 				s.G, s.H, s.N = s.G+g[b], s.H+h[b], s.N+rows[b]
@@ -156,6 +162,9 @@ func TestSidesAndPart(t *testing.T) {
 				col := make([]uint8, last+4)[:last+1]
 				for i := range col {
 					col[i] = uint8(r.Uint32())
+					if n%2 == 0 && i > 0 && i%150 != 0 {
+						col[i] = col[i-1] // rows go one way for long
+					}
 				}
 				for _, share := range []int{0, 1, 50, 99, 100} {
 					var set Set

@@ -53,3 +53,33 @@ func logisticAVX512(dst *uint64, score *float64, label *float64, n int, constant
 //
 //go:noescape
 func touchAVX2(rows *int32, n int, recs *uint8, stride int, last int)
+
+// flushAVX2: count > 0, a multiple of 8; hessMask is 0 where there is no h, which is n then. sign is the sign's bit of g when it is shifted.
+//
+//go:noescape
+func flushAVX2(sg *int64, sh *int64, sn *int64, count int, words *[256]uint64, rowsMask uint64, hessMask uint64, sign uint64, shiftH uint64, shiftG uint64)
+
+// roundAVX2: n > 0, a multiple of 8; halfG is 1<<31 less, and shiftG no less than downG.
+//
+//go:noescape
+func roundAVX2(dst *uint64, src *uint64, n int, halfG uint64, halfH uint64, downG uint64, downH uint64, shiftG uint64, shiftH uint64)
+
+// searchAVX2: count > 0; whole vectors are read. n and h are above the first two limits, and n, h and the cut not above the next three; the last is all h as a float.
+//
+//go:noescape
+func searchAVX2(s *int64, limits *[6]int64, sg *int64, sh *int64, sn *int64, count int, best *[8]float64, cut *[8]int64)
+
+// sidesAVX2: n > 0, a multiple of 64.
+//
+//go:noescape
+func sidesAVX2(dst *uint64, n int, col *uint8, set *[4]uint64)
+
+// partAVX2: n > 0, a multiple of 8; stops before eight rows that a side might have no room for.
+//
+//go:noescape
+func partAVX2(left *int32, right *int32, roomLeft int, roomRight int, rows *int32, n int, sides *uint64) (done int, lefts int)
+
+// binsAVX2: n > 0, a multiple of 8; odd is not 0 where there is a NaN.
+//
+//go:noescape
+func binsAVX2(dst *uint8, xs *float64, n int, cuts *float64, tops *float64) (odd uint64)

@@ -504,10 +504,20 @@ const rowTrees = 8
 func (k *Trees) walkRow(x []uint64) float64 {
 	s := k.Base
 	t := 0
-	nodes, values := unsafe.Pointer(unsafe.SliceData(k.nodes)), unsafe.Pointer(unsafe.SliceData(x))
+	nodes, values, sets := unsafe.Pointer(unsafe.SliceData(k.nodes)), unsafe.Pointer(unsafe.SliceData(x)), unsafe.Pointer(unsafe.SliceData(k.sets))
 	step := func(a uint32) uint32 {
 		n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
 		return n.next(*(*uint64)(unsafe.Add(values, uintptr(n.value)*unsafe.Sizeof(uint64(0)))))
+	}
+	// either is step where some nodes ask for codes: a number's has its answer and that of the first word of all sets, and its own is taken
+	// without a jump.
+	either := func(a uint32) uint32 {
+		n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
+		v := *(*uint64)(unsafe.Add(values, uintptr(n.value&^codeNode)*unsafe.Sizeof(uint64(0))))
+		code := -uint64(n.value / codeNode)
+		w := *(*uint64)(unsafe.Add(sets, uintptr((n.at+v>>6)&code)*unsafe.Sizeof(uint64(0))))
+		_, above := bits.Sub64(n.at, v, 0)
+		return n.first + uint32(above&^code|^w>>(v&63)&1&code)
 	}
 	for ; t+rowTrees <= len(k.tree); t += rowTrees {
 		g := (*[rowTrees]packedTree)(k.tree[t:])
@@ -515,17 +525,18 @@ func (k *Trees) walkRow(x []uint64) float64 {
 		for i := range g {
 			most, codes = max(most, g[i].most), codes || g[i].codes
 		}
-		if codes {
-			for i := range g {
-				s += k.leafAt(k.find(g[i].root, x))
-			}
-			continue
-		}
 		a0, a1, a2, a3 := g[0].root, g[1].root, g[2].root, g[3].root
 		a4, a5, a6, a7 := g[4].root, g[5].root, g[6].root, g[7].root
-		for range most {
-			a0, a1, a2, a3 = step(a0), step(a1), step(a2), step(a3)
-			a4, a5, a6, a7 = step(a4), step(a5), step(a6), step(a7)
+		if codes {
+			for range most {
+				a0, a1, a2, a3 = either(a0), either(a1), either(a2), either(a3)
+				a4, a5, a6, a7 = either(a4), either(a5), either(a6), either(a7)
+			}
+		} else {
+			for range most {
+				a0, a1, a2, a3 = step(a0), step(a1), step(a2), step(a3)
+				a4, a5, a6, a7 = step(a4), step(a5), step(a6), step(a7)
+			}
 		}
 		for _, a := range [rowTrees]uint32{a0, a1, a2, a3, a4, a5, a6, a7} {
 			s += k.leafAt(k.find(a, x))

@@ -24,13 +24,15 @@ func forestKernels() {
 		beyond(l)
 	}
 	codesOf()
-	gatherCodes()
+	countBelow("codesAVX2")
 	addSmall(16)
 	addSmall(32)
 	addSmall(64)
 	addLarge()
 	codesOfRow()
+	codesOfRowAVX2()
 	passRow()
+	passRowAVX2()
 }
 
 // reachLeaves has the leaves of all rows in registers. A node's mask is where its parent left it; AVX-512 keeps one bit a row, AVX2 a byte.
@@ -98,55 +100,37 @@ func beyond(l isa) {
 	name := "beyond" + l.name
 	function(name, "(dst, codes *uint8, set *[4]uint64)", name+": forestRows codes.")
 	dst, codes, set := pointer("dst"), pointer("codes"), pointer("set")
-	low, high, bit := l.vec(), l.vec(), l.vec()
-	bits := indexes(name+"Bits", 0x8040201008040201, 0x8040201008040201)
-	if l.lanes == 8 {
-		VBROADCASTI32X4(Mem{Base: set}, low)
-		VBROADCASTI32X4(Mem{Base: set, Disp: 16}, high)
-		VBROADCASTI32X4(bits, bit)
-	} else {
-		VBROADCASTI128(Mem{Base: set}, low)
-		VBROADCASTI128(Mem{Base: set, Disp: 16}, high)
-		VBROADCASTI128(bits, bit)
-	}
-	fill := func(v uint64) VecVirtual {
-		r, x, y := GP64(), XMM(), l.vec()
-		MOVQ(U64(v), r)
-		VMOVQ(r, x)
-		VPBROADCASTQ(x, y)
-		return y
-	}
-	five, three := fill(0x1f1f1f1f1f1f1f1f), fill(0x0707070707070707)
 	width := 8 * l.lanes
-	for i := range forestRows / width {
-		c, at, a, b := l.vec(), l.vec(), l.vec(), l.vec()
-		if l.lanes == 8 {
-			k := K()
-			VMOVDQU64(Mem{Base: codes, Disp: width * i}, c)
-			VPSRLW(U8(3), c, at)
-			VPANDQ(five, at, at)
-			VPSHUFB(at, low, a)
-			VPMOVB2M(c, k)
-			VPSHUFB(at, high, k, a)
-			VPANDQ(three, c, c)
-			VPSHUFB(c, bit, b)
-			VPTESTNMB(a, b, k)
-			VPMOVM2B(k, a)
-			VMOVDQU64(a, Mem{Base: dst, Disp: width * i})
-			continue
+	if l.lanes == 4 {
+		of, zero := bitOfSet(name, set), l.zero()
+		for i := range forestRows / width {
+			has, bit := of(Mem{Base: codes, Disp: width * i})
+			VPAND(has, bit, has)
+			VPCMPEQB(has, zero, has)
+			VMOVDQU(has, Mem{Base: dst, Disp: width * i})
 		}
-		VMOVDQU(Mem{Base: codes, Disp: width * i}, c)
+		VZEROUPPER()
+		RET()
+		return
+	}
+	low, high, bit := l.vec(), l.vec(), l.vec()
+	VBROADCASTI32X4(Mem{Base: set}, low)
+	VBROADCASTI32X4(Mem{Base: set, Disp: 16}, high)
+	VBROADCASTI32X4(indexes(name+"Bits", 0x8040201008040201, 0x8040201008040201), bit)
+	five, three := l.fill(0x1f1f1f1f1f1f1f1f), l.fill(0x0707070707070707)
+	for i := range forestRows / width {
+		c, at, a, b, k := l.vec(), l.vec(), l.vec(), l.vec(), K()
+		VMOVDQU64(Mem{Base: codes, Disp: width * i}, c)
 		VPSRLW(U8(3), c, at)
-		VPAND(five, at, at)
+		VPANDQ(five, at, at)
 		VPSHUFB(at, low, a)
-		VPSHUFB(at, high, b)
-		VPBLENDVB(c, b, a, a)
-		VPAND(three, c, c)
+		VPMOVB2M(c, k)
+		VPSHUFB(at, high, k, a)
+		VPANDQ(three, c, c)
 		VPSHUFB(c, bit, b)
-		VPAND(a, b, a)
-		VPXOR(b, b, b)
-		VPCMPEQB(a, b, a)
-		VMOVDQU(a, Mem{Base: dst, Disp: width * i})
+		VPTESTNMB(a, b, k)
+		VPMOVM2B(k, a)
+		VMOVDQU64(a, Mem{Base: dst, Disp: width * i})
 	}
 	VZEROUPPER()
 	RET()
@@ -235,61 +219,6 @@ func codesOf() {
 		VZEROUPPER()
 		RET()
 	}
-}
-
-// gatherCodes searches for eight values, two vectors of them.
-func gatherCodes() {
-	l := avx2
-	function("codesAVX2", "(low, high *uint8, xs *float64, n int, cuts *float64)", "codesAVX2: n > 0, a multiple of 8.")
-	low, high, xs, n, cuts := pointer("low"), pointer("high"), pointer("xs"), pointer("n"), pointer("cuts")
-	steps := GLOBL("codesSteps", RODATA|NOPTR)
-	for s := range 8 {
-		for i := range 4 {
-			DATA(32*s+8*i, U64(128>>s))
-		}
-	}
-	order := indexes("codesBytes", 0x80808080_0c040800, 0x80808080_80808080, 0x80808080_0c040800, 0x80808080_80808080)
-	pack := VecVirtual(YMM())
-	VMOVDQU(order, pack)
-	Label("loop")
-	var x, at, odd [2]VecVirtual
-	for i := range x {
-		x[i], at[i], odd[i] = l.vec(), l.zero(), l.vec()
-		l.move(Mem{Base: xs, Disp: 32 * i}, x[i])
-		VCMPPD(U8(3), x[i], x[i], odd[i])
-	}
-	for s := range 8 {
-		for i := range x {
-			cut, all := l.vec(), l.vec()
-			VPCMPEQD(all, all, all)
-			VPXOR(cut, cut, cut)
-			VGATHERQPD(all, Mem{Base: cuts, Index: at[i], Scale: 8, Disp: 8 * (128>>s - 1)}, cut)
-			VCMPPD(U8(0x1e), cut, x[i], cut)
-			VPAND(steps.Offset(32*s), cut, cut)
-			VPADDQ(cut, at[i], at[i])
-		}
-	}
-	store := func(a, b VecVirtual, to GPVirtual) {
-		t, half := l.vec(), XMM()
-		VPSLLQ(U8(32), b, t)
-		VPBLENDD(U8(0xaa), t, a, t)
-		VPSHUFB(pack, t, t)
-		VEXTRACTI128(U8(1), t, half)
-		VPUNPCKLWD(half, t.AsX(), half)
-		VMOVQ(half, Mem{Base: to})
-	}
-	store(at[0], at[1], low)
-	for i := range x {
-		VPOR(at[i], odd[i], at[i])
-	}
-	store(at[0], at[1], high)
-	ADDQ(U8(64), xs)
-	ADDQ(U8(8), low)
-	ADDQ(U8(8), high)
-	SUBQ(U8(8), n)
-	JNE(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
 }
 
 // addSmall has the values of the leaves in registers.
@@ -402,6 +331,29 @@ func codesOfRow() {
 	RET()
 }
 
+func codesOfRowAVX2() {
+	function("rowCodesAVX2", "(dst *uint16, xs *float64, cuts **float64, n int)", "rowCodesAVX2: n > 0; at each of cuts 16 numbers and then 256.")
+	dst, xs, cuts, n := pointer("dst"), pointer("xs"), pointer("cuts"), pointer("n")
+	Label("loop")
+	x, nan, at, odd := YMM(), YMM(), GP64(), GP32()
+	VBROADCASTSD(Mem{Base: xs}, x)
+	MOVQ(Mem{Base: cuts}, at)
+	VCMPPD(U8(3), x, x, nan)
+	VPMOVMSKB(nan, odd)
+	MOVBLZX(odd.As8(), odd)
+	code := rank(x, func(i int) Op { return Mem{Base: at, Disp: 32 * i} }, Mem{Base: at, Disp: 128})
+	MOVW(code.As16(), Mem{Base: dst})
+	ORL(odd, code)
+	MOVW(code.As16(), Mem{Base: dst, Disp: 2})
+	ADDQ(U8(4), dst)
+	ADDQ(U8(8), xs)
+	ADDQ(U8(8), cuts)
+	DECQ(n)
+	JNE(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
 // passRow has the codes of a row in two registers, and a tree in each of 32 lanes. The lowest leaf that is not passed by is the row's; its bit
 // becomes a float, whose exponent is its place.
 func passRow() {
@@ -437,6 +389,66 @@ func passRow() {
 		VPSRLD(U8(23), t, t)
 		VPSUBD(bias, t, t)
 		VMOVDQU32(t, Mem{Base: leaf, Disp: 64 * i})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// passRowAVX2 has the codes of a row as bytes, 16 of them in each half of four registers: a node's is picked from all four, and one of the picks
+// taken by the next two bits of its place. The bytes that say which nodes do not pass by are widened to masks of their words.
+func passRowAVX2() {
+	l := avx2
+	function("passAVX2", "(leaf *uint32, lanes *byte, n int, codes *uint16)", "passAVX2: n > 0.")
+	leaf, lanes, n, codes := pointer("leaf"), pointer("lanes"), pointer("n"), pointer("codes")
+	var table, passed [4]VecVirtual
+	for i := range table {
+		x := XMM()
+		table[i], passed[i] = l.vec(), l.vec()
+		VMOVDQU(Mem{Base: codes, Disp: 32 * i}, x)
+		VPACKUSWB(Mem{Base: codes, Disp: 32*i + 16}, x, x)
+		VINSERTI128(U8(1), x, x.AsY(), table[i])
+		VMOVDQU(Mem{Base: leaf, Disp: 32 * i}, passed[i])
+	}
+	Label("loop")
+	at, by, most := l.vec(), l.vec(), l.vec()
+	VMOVDQU(Mem{Base: lanes}, at)
+	VMOVDQU(Mem{Base: lanes, Disp: 32}, most)
+	var pick [4]VecVirtual
+	for i := range pick {
+		pick[i] = l.vec()
+		VPSHUFB(at, table[i], pick[i])
+	}
+	VPSLLW(U8(3), at, by) // the bit that a byte is blended by is its first
+	VPBLENDVB(by, pick[1], pick[0], pick[0])
+	VPBLENDVB(by, pick[3], pick[2], pick[2])
+	VPSLLW(U8(2), at, by)
+	VPBLENDVB(by, pick[2], pick[0], pick[0])
+	stays, high := pick[0], XMM()
+	VPMAXUB(most, stays, stays)
+	VPCMPEQB(most, stays, stays)
+	VEXTRACTI128(U8(1), stays, high)
+	for i, half := range []Register{stays.AsX(), stays.AsX(), high, high} {
+		mask := l.vec()
+		if i%2 == 1 {
+			VPSRLDQ(U8(8), half, half)
+		}
+		VPMOVSXBD(half, mask)
+		VPANDN(Mem{Base: lanes, Disp: 64 + 32*i}, mask, mask)
+		VPOR(mask, passed[i], passed[i])
+	}
+	ADDQ(U32(192), lanes)
+	DECQ(n)
+	JNE(LabelRef("loop"))
+	one, bias := l.fill(1<<32+1), l.fill(127<<32+127)
+	for i, v := range passed {
+		t := l.vec()
+		VPADDD(one, v, t)
+		VPANDN(t, v, t)
+		VCVTDQ2PS(t, t)
+		VPSLLD(U8(1), t, t) // leaf 31's bit is a sign
+		VPSRLD(U8(24), t, t)
+		VPSUBD(bias, t, t)
+		VMOVDQU(t, Mem{Base: leaf, Disp: 32 * i})
 	}
 	VZEROUPPER()
 	RET()

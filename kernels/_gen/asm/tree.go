@@ -6,8 +6,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// treeKernels: see the package tree. AVX2 has no conversion of 64-bit integers, no compress and no sign-filling shift; what is left of
-// these loops without them is hardly faster than Go's.
+// treeKernels: see the package tree.
 func treeKernels() {
 	flushTable()
 	roundGradients()
@@ -17,13 +16,27 @@ func treeKernels() {
 	binValues()
 	logistic()
 	touch()
+	treeAVX2()
 }
 
-// word broadcasts the argument.
+// word broadcasts the argument, which AVX2 does from a vector only.
 func (l isa) word(name string) VecVirtual {
 	v := l.vec()
-	VPBROADCASTQ(Load(Param(name), GP64()), v)
+	if l.lanes == 8 {
+		VPBROADCASTQ(Load(Param(name), GP64()), v)
+	} else {
+		VPBROADCASTQ(count(name), v)
+	}
 	return v
+}
+
+// fill has a constant in all words, at either level.
+func (l isa) fill(v uint64) VecVirtual {
+	r, x, y := GP64(), XMM(), l.vec()
+	MOVQ(U64(v), r)
+	VMOVQ(r, x)
+	VPBROADCASTQ(x, y)
+	return y
 }
 
 func count(name string) VecVirtual {
