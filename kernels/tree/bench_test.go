@@ -64,6 +64,11 @@ func BenchmarkTree(b *testing.B) {
 	run("ScatterRows of 14", 14*n, func() { two.ScatterRows(14, &table, 0, all, false) })
 	run("ScatterRows of 6", 6*n, func() { six.ScatterRows(6, &table, 0, all, false) })
 	run("Best", 256, func() { s.Best(g[:], h[:], rowsOf[:]) })
+	for i := range 192 { // a node of few of the values
+		g[i], h[i], rowsOf[i] = 0, 0, 0
+	}
+	run("Best of a quarter", 256, func() { s.Best(g[:], h[:], rowsOf[:]) })
+	run("Union", 256, func() { Union(table[0][:]) })
 	run("Flush", 256, func() { Flush(g[:], h[:], rowsOf[:], &table[0], Fields{11, 36}) })
 	run("Sides of all", n, func() { Sides(sides, all, col, &set) })
 	run("Sides of an eighth", n, func() { Sides(sides, rows, col, &set) })

@@ -20,6 +20,13 @@ func flush(g, h, n []int64, words *[256]uint64, f Fields) {
 	}
 }
 
+func union(words []uint64) uint64 {
+	if len(words) == 0 || cpu.Now() == cpu.Go {
+		return unionGo(words)
+	}
+	return unionAVX2(&words[0], len(words))
+}
+
 func round(dst, src []uint64, r *Grid) {
 	n := len(src) &^ 7
 	halfG, halfH := uint64(1)<<r.DownG>>1, uint64(1)<<r.DownH>>1

@@ -4,6 +4,8 @@ package tree
 
 func flush(g, h, n []int64, words *[256]uint64, f Fields) { flushGo(g, h, n, words, f) }
 
+func union(words []uint64) uint64 { return unionGo(words) }
+
 func round(dst, src []uint64, r *Grid) { roundGo(dst, src, r) }
 
 func search(s *Search, g, h, n []int64) (best float64, cut int) { return searchGo(s, g, h, n) }

@@ -54,6 +54,16 @@ func flushGo(g, h, n []int64, words *[256]uint64, f Fields) {
 	}
 }
 
+// Union is the bits that some word has: what n may be at most in any of them. There is a multiple of 8 of words.
+func Union(words []uint64) uint64 { return union(words) }
+
+func unionGo(words []uint64) (u uint64) {
+	for ; len(words) >= 4; words = words[4:] {
+		u |= words[0] | words[1] | (words[2] | words[3])
+	}
+	return u
+}
+
 // Grid rounds Fine words to others: half a step up, then down by DownG and DownH bits, and h never to 0. The
 // caller knows that no rounded value is too large for its field.
 type Grid struct {

@@ -60,6 +60,21 @@ func TestFlush(t *testing.T) {
 	})
 }
 
+func TestUnion(t *testing.T) {
+	levels(t, func(t *testing.T) {
+		for n := 0; n <= 256; n += 8 {
+			r, words, want := source(n), make([]uint64, n), uint64(0)
+			for i := range words {
+				words[i] = 1 << r.IntN(64) & r.Uint64()
+				want |= words[i]
+			}
+			if got := Union(words); got != want {
+				t.Errorf("%d words: %x, want %x", n, got, want)
+			}
+		}
+	})
+}
+
 func TestRound(t *testing.T) {
 	levels(t, func(t *testing.T) {
 		for _, n := range lengths {

@@ -59,6 +59,11 @@ func touchAVX2(rows *int32, n int, recs *uint8, stride int, last int)
 //go:noescape
 func flushAVX2(sg *int64, sh *int64, sn *int64, count int, words *[256]uint64, rowsMask uint64, hessMask uint64, sign uint64, shiftH uint64, shiftG uint64)
 
+// unionAVX2: n > 0, a multiple of 8.
+//
+//go:noescape
+func unionAVX2(words *uint64, n int) uint64
+
 // roundAVX2: n > 0, a multiple of 8; halfG is 1<<31 less, and shiftG no less than downG.
 //
 //go:noescape

@@ -179,6 +179,8 @@ loop:
 	VPSUBQ    Z18, Z0, Z20
 	VPCMPQ    $0x05, Z3, Z22, K1, K1
 	VPCMPQ    $0x05, Z4, Z21, K1, K1
+	KORTESTB  K1, K1
+	JEQ       next
 	VCVTQQ2PD Z18, Z18
 	VPANDQ    Z14, Z18, Z18
 	VSUBPD    Z5, Z18, Z18
@@ -201,6 +203,8 @@ loop:
 	VCMPPD    $0x1e, Z15, Z18, K1, K1
 	VMOVAPD   Z18, K1, Z15
 	VMOVDQA64 Z17, K1, Z16
+
+next:
 	VPADDQ    Z13, Z17, Z17
 	SUBQ      $0x08, AX
 	JGT       loop
@@ -826,6 +830,30 @@ even:
 	ADDQ    $0x40, SI
 	SUBQ    $0x08, BX
 	JNE     even
+	VZEROUPPER
+	RET
+
+// func unionAVX2(words *uint64, n int) uint64
+// Requires: AVX, AVX2
+TEXT ·unionAVX2(SB), NOSPLIT, $0-24
+	MOVQ  words+0(FP), AX
+	MOVQ  n+8(FP), CX
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+
+loop:
+	VPOR         (AX), Y0, Y0
+	VPOR         32(AX), Y1, Y1
+	ADDQ         $0x40, AX
+	SUBQ         $0x08, CX
+	JNE          loop
+	VPOR         Y1, Y0, Y0
+	VEXTRACTI128 $0x01, Y0, X1
+	VPOR         X1, X0, X0
+	VPSHUFD      $0x4e, X0, X1
+	VPOR         X1, X0, X0
+	VMOVQ        X0, AX
+	MOVQ         AX, ret+16(FP)
 	VZEROUPPER
 	RET
 

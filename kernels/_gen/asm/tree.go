@@ -159,6 +159,8 @@ func searchCuts() {
 	VPSUBQ(gl, allG, gr)
 	VPCMPQ(U8(5), rowsMin, nr, k, k)
 	VPCMPQ(U8(5), hessMin, hr, k, k)
+	KORTESTB(k, k)
+	JEQ(LabelRef("next")) // a node has long stretches of bins that hold none of its rows
 	for _, v := range []VecVirtual{gl, gr} {
 		VCVTQQ2PD(v, v)
 		VPANDQ(abs, v, v)
@@ -178,6 +180,7 @@ func searchCuts() {
 	VCMPPD(U8(0x1e), best, gl, k, k)
 	VMOVAPD(gl, k, best)
 	VMOVDQA64(at, k, cut)
+	Label("next")
 	VPADDQ(eight, at, at)
 	SUBQ(U8(8), left)
 	JGT(LabelRef("loop"))

@@ -84,8 +84,7 @@ func sorted(f *Feature, rows []int32) []float64 {
 			}
 		}
 	}
-	spare := make([]uint32, 2*len(keys))
-	radix.Sort(keys, spare[:len(keys)], make([]uint64, len(keys)), spare[len(keys):])
+	radix.SortKeys(keys, make([]uint64, len(keys)))
 	out := make([]float64, len(keys))
 	radix.Floats(out, keys)
 	return out

@@ -9,9 +9,12 @@ import (
 // the row's word is in its record; else records are of bins alone, as a word would be written once a group and cross a line of the cache.
 type group struct {
 	first, width int
-	tiles        []int // widths
+	tiles        []tile
 	records      tree.Records
 }
+
+// tile is neighbouring columns that are added to one table.
+type tile struct{ number, first, width int }
 
 // makeGroups cuts the columns into the fewest tiles that a table has room for, of widths that differ by at most one, and gives two
 // tiles a row: they wait for its line of the cache once.
@@ -24,7 +27,7 @@ func makeGroups(columns int) (groups []group) {
 			groups = append(groups, group{first: at})
 		}
 		g := &groups[len(groups)-1]
-		g.tiles = append(g.tiles, w)
+		g.tiles = append(g.tiles, tile{i, at, w})
 		g.width += w
 		at += w
 	}

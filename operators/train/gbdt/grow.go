@@ -33,6 +33,14 @@ func newGrower(t *trees.Team, o *Options, cols []trees.Column, rows int) *grower
 		g.off[i+1] = g.off[i] + (cols[i].Slots()+7)&^7
 	}
 	g.groups = makeGroups(len(cols))
+	for i := range g.groups {
+		for _, t := range g.groups[i].tiles {
+			g.tiles = append(g.tiles, t)
+			for range t.width {
+				g.in = append(g.in, t.number)
+			}
+		}
+	}
 	g.constraints = newConstraints(o, len(cols))
 	for i := range g.ids {
 		g.ids[i] = make([]int32, rows)
@@ -265,6 +273,9 @@ func (g *grower) root(n *node) {
 func (g *grower) settle(n *node, found []split) {
 	for _, s := range found {
 		n.best = better(n.best, s)
+	}
+	if s := &n.best; s.ok && !s.cat {
+		s.parts(n.hist.of(g.off[s.feature], g.off[s.feature+1]), g.cols[s.feature].Bins, n.total.n)
 	}
 	if g.watch != nil {
 		g.watch(n)

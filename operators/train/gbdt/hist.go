@@ -111,17 +111,21 @@ const chunkRows = 4096
 
 // local is what one worker has to itself.
 type local struct {
-	table tree.Table // zero between uses
-	words [chunkRows]uint64
-	bins  []uint8 // of chunkRows rows, where words are apart from bins
-	sides [maxSmall / 64]uint64
-	sums  hist   // of its share of a large node
-	used  uint64 // the share is of this build
+	tables []tree.Table // of each tile; zero between uses
+	room   []int        // how many more rows are sure to fit a word of a tile
+	words  [chunkRows]uint64
+	bins   []uint8 // of chunkRows rows, where words are apart from bins
+	sides  [maxSmall / 64]uint64
+	sums   hist   // of its share of a large node, what its tables had no room for; zero between uses
+	spilt  []bool // the columns that it is of
+	used   uint64 // the share is of this build
 }
 
 // builder adds rows to histograms.
 type builder struct {
 	groups []group
+	tiles  []tile // of all groups
+	in     []int  // the tile that a column is in
 	cols   []trees.Column
 	off    []int    // where a column's bins begin in a histogram, multiples of 8; one more than columns
 	use    []bool   // columns that the tree may split on
@@ -135,7 +139,7 @@ type builder struct {
 // local is worker w's.
 func (b *builder) local(w int) *local {
 	if b.locals[w] == nil {
-		l := &local{}
+		l := &local{tables: make([]tree.Table, len(b.tiles)), room: make([]int, len(b.tiles)), spilt: make([]bool, len(b.cols))}
 		if b.apart() {
 			l.bins = make([]uint8, chunkRows*b.groups[0].records.Stride)
 		}
@@ -146,6 +150,28 @@ func (b *builder) local(w int) *local {
 
 // build adds rows, which are sorted, to h. lay says that their gradients are new: they are rounded and put beside the bins.
 func (b *builder) build(l *local, h hist, rows []int32, lay bool) {
+	b.begin(l)
+	b.fill(l, h, rows, lay)
+	for i := range b.tiles {
+		if t := &b.tiles[i]; b.used(t.first, t.width) {
+			for f := t.first; f < t.first+t.width; f++ {
+				b.flush(l, h, f)
+			}
+		}
+	}
+}
+
+// begin is of empty tables.
+func (b *builder) begin(l *local) {
+	clear(l.spilt)
+	for i := range l.room {
+		l.room[i] = b.packed.rows
+	}
+}
+
+// fill adds rows to the tables, and to h what those have no room for. A table that went to h a thousand rows at a time would go there and come
+// back by way of the second cache, for a thousand rows of which most bins have a few.
+func (b *builder) fill(l *local, h hist, rows []int32, lay bool) {
 	for i := range b.groups {
 		g := &b.groups[i]
 		if !b.used(g.first, g.width) {
@@ -215,56 +241,75 @@ func (b *builder) gathered(l *local, h hist, g *group, rows []int32) {
 			b.packed.Round(words, words)
 		}
 	}
-	at := 0
-	for _, width := range g.tiles {
-		if b.used(g.first+at, width) {
-			most := b.most(width)
-			for from := 0; from < len(rows); from += most {
-				tree.Scatter(width, &l.table, bins[from*stride:], stride, at, words[from:min(len(rows), from+most)])
-				b.flush(l, h, g.first+at, width)
-			}
+	for i := range g.tiles {
+		t := &g.tiles[i]
+		if !b.used(t.first, t.width) {
+			continue
 		}
-		at += width
+		for from := 0; from < len(rows); {
+			to := from + b.take(l, h, t, len(rows)-from)
+			tree.Scatter(t.width, &l.tables[t.number], bins[from*stride:], stride, t.first-g.first, words[from:to])
+			from = to
+		}
 	}
 }
 
-// most is how many rows a table takes of a tile so wide.
-func (b *builder) most(width int) int {
-	if tree.Twice(width) {
-		return 2 * b.packed.rows
+// take is how many of so many rows a tile's table has room for, and that they are put there. Where it may be full, those of its columns go to h
+// that have a bin of half as many rows as a word holds; of many bins none has soon.
+func (b *builder) take(l *local, h hist, t *tile, rows int) int {
+	room, tables := &l.room[t.number], 1
+	if tree.Twice(t.width) {
+		tables = 2
 	}
-	return b.packed.rows
+	if *room == 0 {
+		most := 0
+		for f := t.first; f < t.first+t.width; f++ {
+			in := 0
+			for k := range tables {
+				in |= int(tree.Union(l.tables[t.number][k*t.width+f-t.first][:b.off[f+1]-b.off[f]]) & (1<<b.packed.H - 1))
+			}
+			if 2*in >= b.packed.rows {
+				b.flush(l, h, f)
+				l.spilt[f], in = true, 0
+			}
+			most = max(most, in)
+		}
+		*room = b.packed.rows - most
+	}
+	n := min(rows, tables**room)
+	*room -= (n + tables - 1) / tables
+	return n
 }
 
 // chunk adds a few rows of one group of columns.
 func (b *builder) chunk(l *local, h hist, g *group, rows []int32) {
 	one := follow(rows)
-	at := 0
-	for i, width := range g.tiles {
-		if b.used(g.first+at, width) {
-			most := b.most(width)
-			for from := 0; from < len(rows); from += most {
-				some := rows[from:min(len(rows), from+most)]
-				if one {
-					g.records.Scatter(width, &l.table, at, int(some[0]), len(some))
-				} else {
-					g.records.ScatterRows(width, &l.table, at, some, i > 0)
-				}
-				b.flush(l, h, g.first+at, width)
-			}
+	for i := range g.tiles {
+		t := &g.tiles[i]
+		if !b.used(t.first, t.width) {
+			continue
 		}
-		at += width
+		table, at := &l.tables[t.number], t.first-g.first
+		for rest := rows; len(rest) > 0; {
+			n := b.take(l, h, t, len(rest))
+			if one {
+				g.records.Scatter(t.width, table, at, int(rest[0]), n)
+			} else {
+				g.records.ScatterRows(t.width, table, at, rest[:n], i > 0)
+			}
+			rest = rest[n:]
+		}
 	}
 }
 
-// flush adds the table to h.
-func (b *builder) flush(l *local, h hist, first, width int) {
-	for k := range width {
-		c := h.of(b.off[first+k], b.off[first+k+1])
-		tree.Flush(c.g, c.h, c.n, &l.table[k], b.packed.Fields)
-		if tree.Twice(width) {
-			tree.Flush(c.g, c.h, c.n, &l.table[width+k], b.packed.Fields)
-		}
+// flush adds the words of a column to h.
+func (b *builder) flush(l *local, h hist, f int) {
+	t := &b.tiles[b.in[f]]
+	table, k := &l.tables[t.number], f-t.first
+	c := h.of(b.off[f], b.off[f+1])
+	tree.Flush(c.g, c.h, c.n, &table[k], b.packed.Fields)
+	if tree.Twice(t.width) {
+		tree.Flush(c.g, c.h, c.n, &table[t.width+k], b.packed.Fields)
 	}
 }
 
@@ -309,8 +354,8 @@ func (b *builder) word(r int32) uint64 {
 	return one[0]
 }
 
-// shared adds the rows of a large node to h with all workers: each adds its share to sums of its own, and merge, which is called for
-// columns, adds those to h.
+// shared adds the rows of a large node to h with all workers: each adds its share to tables of its own, and merge, which is to be called for
+// every column, adds those to h.
 func (b *builder) shared(t *trees.Team, h hist, rows []int32, lay bool) (merge func(f int)) {
 	if t.Alone() {
 		b.build(b.local(0), h, rows, lay)
@@ -325,17 +370,22 @@ func (b *builder) shared(t *trees.Team, h hist, rows []int32, lay bool) (merge f
 			l.used = b.builds
 			if l.sums.none() {
 				l.sums = b.free.get(b)
-			} else {
-				l.sums.clear()
 			}
+			b.begin(l)
 		}
-		b.build(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)], lay)
+		b.fill(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)], lay)
 	})
 	return func(f int) {
 		to := h.of(b.off[f], b.off[f+1])
 		for _, l := range b.locals {
-			if l != nil && l.used == b.builds {
-				to.add(l.sums.of(b.off[f], b.off[f+1]))
+			if l == nil || l.used != b.builds {
+				continue
+			}
+			b.flush(l, h, f)
+			if l.spilt[f] {
+				s := l.sums.of(b.off[f], b.off[f+1])
+				to.add(s)
+				s.clear()
 			}
 		}
 	}

@@ -122,7 +122,8 @@ func (f *finder) parted(left sums, set [4]uint64, l2 float64) float64 {
 	return f.apart(left, l2)
 }
 
-// numeric finds the best split of an ordered column of so many bins. Of equal scores the lowest bin wins, then missing to the right.
+// numeric finds the best split of an ordered column of so many bins, without what parts adds. Of equal scores the lowest bin wins, then missing
+// to the right.
 func (f *finder) numeric(h hist, bins int) split {
 	missing := h.at(bins)
 	last := bins - 1
@@ -141,6 +142,12 @@ func (f *finder) numeric(h hist, bins int) split {
 		return split{}
 	}
 	s.ok = true
+	return s
+}
+
+// parts sums up what goes left of a node of so many rows by a split of an ordered column, once it is the best of all columns.
+func (s *split) parts(h hist, bins int, rows int64) {
+	missing := h.at(bins)
 	if s.missingLeft {
 		s.left = missing
 	}
@@ -149,9 +156,8 @@ func (f *finder) numeric(h hist, bins int) split {
 	}
 	if missing.n == 0 {
 		// Nothing was learnt of missing: it follows the larger child.
-		s.missingLeft = 2*s.left.n >= f.N
+		s.missingLeft = 2*s.left.n >= rows
 	}
-	return s
 }
 
 // categories finds the best split of levels. Missing counts as a level; a level
