@@ -222,7 +222,7 @@ const binRowsAtOnce = 1024
 func Bin(t *Team, cols []Column, d *Data, lay func(b Binned, begin, end int)) Binned {
 	b := make(Binned, len(cols))
 	for f := range b {
-		b[f] = make([]uint8, d.N)
+		b[f] = Make[uint8](d.N)
 	}
 	t.Blocks(d.N, func(_, begin, end int) {
 		var buffer [binRowsAtOnce]float64

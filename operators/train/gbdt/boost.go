@@ -106,7 +106,7 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 	b.grower.bytes = trees.Bin(t, cols, &train, layIn(b.grower.groups, train.N))
 	b.grad = append(b.grad, b.grower.grad)
 	for range len(base) - 1 {
-		b.grad = append(b.grad, make([]uint64, train.N))
+		b.grad = append(b.grad, trees.Make[uint64](train.N))
 	}
 	return b, nil
 }

@@ -47,7 +47,7 @@ func (b *builder) apart() bool { return len(b.cols) > tree.Columns }
 func layIn(groups []group, n int) func(b trees.Binned, begin, end int) {
 	for i := range groups {
 		r := &groups[i].records
-		r.Data = make([]uint8, n*r.Stride)
+		r.Data = trees.Make[uint8](n * r.Stride)
 	}
 	return func(b trees.Binned, begin, end int) {
 		for i := range groups {

@@ -43,9 +43,9 @@ func newGrower(t *trees.Team, o *Options, cols []trees.Column, rows int) *grower
 	}
 	g.constraints = newConstraints(o, len(cols))
 	for i := range g.ids {
-		g.ids[i] = make([]int32, rows)
+		g.ids[i] = trees.Make[int32](rows)
 	}
-	g.grad = make([]uint64, rows)
+	g.grad = trees.Make[uint64](rows)
 	g.sides = make([]uint64, (rows+63)/64)
 	g.lefts = make([]int, trees.BlockCount(rows))
 	for i := range g.found {

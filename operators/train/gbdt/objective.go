@@ -88,7 +88,7 @@ func newLoss(t *trees.Team, d *Data, o *Options) *loss {
 	}
 	l.score = make([][]float64, n)
 	for k := range l.score {
-		l.score[k] = make([]float64, d.N)
+		l.score[k] = trees.Make[float64](d.N)
 	}
 	equal := true
 	for i := range d.Weight {
