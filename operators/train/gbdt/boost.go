@@ -149,6 +149,12 @@ func (b *booster) run() error {
 		}
 	}
 	b.all = all
+	if b.loss.passes() && len(all) == train.N && b.o.RowSample == 1 && b.o.ColumnSample == 1 {
+		b.loss.all = all
+		for i := range b.grower.use {
+			b.grower.use[i] = true
+		}
+	}
 	if b.o.Dart.on() {
 		b.dropout = newDropout(b.o, b.m.Base)
 	}
@@ -305,7 +311,11 @@ func (b *booster) tree(output, dropped int) int {
 		b.dropout.add(b, output, values, pieces, table)
 	}
 	score := b.loss.score[output]
-	addTo(score, b.team, t.leaves, values)
+	if b.loss.all != nil && b.dropout == nil && len(b.m.Trees)+1 < b.o.Trees {
+		b.loss.advance(b.grad[output], t.leaves, values)
+	} else {
+		addTo(score, b.team, t.leaves, values)
+	}
 	b.team.Blocks(len(b.rest), func(_, begin, end int) {
 		for i, r := range b.rest[begin:end] {
 			score[r] += values[b.where[begin+i]]

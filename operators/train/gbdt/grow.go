@@ -241,7 +241,12 @@ func (g *grower) large(n *node) bool {
 // root makes the histogram of all rows and finds its best split.
 func (g *grower) root(n *node) {
 	n.hist = g.free.get(&g.builder)
-	merge := g.shared(g.team, n.hist, n.rows, !g.packed.put)
+	var merge func(f int)
+	if g.filled {
+		g.filled, merge = false, g.merge(n.hist)
+	} else {
+		merge = g.shared(g.team, n.hist, n.rows, !g.packed.put)
+	}
 	g.team.Each(len(g.cols), func(_, f int) { merge(f) })
 	for f, u := range g.use { // any column in use has all rows
 		if u {

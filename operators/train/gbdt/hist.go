@@ -133,6 +133,7 @@ type builder struct {
 	packed packed
 	locals [trees.WorkersMax]*local
 	builds uint64
+	filled bool // the shares are of all rows, with the gradients as they are
 	free   pool
 }
 
@@ -365,16 +366,27 @@ func (b *builder) shared(t *trees.Team, h hist, rows []int32, lay bool) (merge f
 	n := (len(rows) + chunkRows - 1) / chunkRows
 	// Few columns have few groups: a share is a chunk of rows in all of them, so that its words are rounded once.
 	t.Each(n, func(w, i int) {
-		l := b.local(w)
-		if l.used != b.builds {
-			l.used = b.builds
-			if l.sums.none() {
-				l.sums = b.free.get(b)
-			}
-			b.begin(l)
-		}
+		l := b.mine(w)
 		b.fill(l, l.sums, rows[i*chunkRows:min(len(rows), (i+1)*chunkRows)], lay)
 	})
+	return b.merge(h)
+}
+
+// mine is worker w's, of the present build.
+func (b *builder) mine(w int) *local {
+	l := b.local(w)
+	if l.used != b.builds {
+		l.used = b.builds
+		if l.sums.none() {
+			l.sums = b.free.get(b)
+		}
+		b.begin(l)
+	}
+	return l
+}
+
+// merge adds a column of all shares to h.
+func (b *builder) merge(h hist) func(f int) {
 	return func(f int) {
 		to := h.of(b.off[f], b.off[f+1])
 		for _, l := range b.locals {
@@ -389,6 +401,17 @@ func (b *builder) shared(t *trees.Team, h hist, rows []int32, lay bool) (merge f
 			}
 		}
 	}
+}
+
+// empty empties the shares.
+func (b *builder) empty() {
+	for _, l := range b.locals {
+		if b.filled && l != nil && l.used == b.builds {
+			clear(l.tables)
+			l.sums.clear()
+		}
+	}
+	b.filled = false
 }
 
 // pool holds histograms to use again.

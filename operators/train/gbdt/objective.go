@@ -74,6 +74,8 @@ type loss struct {
 	// smoothG and smoothH are the powers of two that smooth gradients and
 	// hessians were below before, and so will be, or nearly, again.
 	smoothG, smoothH int
+	all              []int32 // the rows, where every tree is of all rows and columns
+	ahead            bool    // the gradients are those of the scores as they are
 	buffers          [trees.WorkersMax][]float64
 	rest             []residual // room for those of all rows
 	drawn            bool       // by their gradients, see oneSide
@@ -185,8 +187,8 @@ func (l *loss) pack(grad [][]uint64) ([]packed, bool) {
 	_, two := l.objective.(binary)
 	p, any := make([]packed, len(grad)), false
 	switch {
-	case two && l.smooth[0]:
-		p[0], any = l.packSmooth(grad[0], l.sized(0))
+	case l.passes():
+		p[0], any = l.packSmooth(grad[0])
 		return p, any
 	case l.even:
 		p[0], any = l.packEven(grad[0], l.sized(0))
