@@ -101,9 +101,17 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 	if val != nil {
 		val.bytes = trees.Bin(t, cols, valid, nil)
 	}
-	b.grower = newGrower(t, &o, cols, train.N)
+	if mayShare(cols) {
+		bytes := trees.Bin(t, cols, &train, nil)
+		b.grower = newGrower(t, &o, cols, bundled(t, cols, bytes, train.N, o.Leaves), train.N)
+		b.grower.bytes = bytes
+		lay := b.grower.layIn(train.N)
+		t.Blocks(train.N, func(_, begin, end int) { lay(bytes, begin, end) })
+	} else {
+		b.grower = newGrower(t, &o, cols, unshared(cols), train.N)
+		b.grower.bytes = trees.Bin(t, cols, &train, b.grower.layIn(train.N))
+	}
 	l.beside = &b.grower.builder
-	b.grower.bytes = trees.Bin(t, cols, &train, layIn(b.grower.groups, train.N))
 	b.grad = append(b.grad, b.grower.grad)
 	for range len(base) - 1 {
 		b.grad = append(b.grad, trees.Make[uint64](train.N))

@@ -26,13 +26,14 @@ type grower struct {
 	watch func(n *node)
 }
 
-func newGrower(t *trees.Team, o *Options, cols []trees.Column, rows int) *grower {
+func newGrower(t *trees.Team, o *Options, cols []trees.Column, bundles []bundle, rows int) *grower {
 	g := &grower{team: t, o: o, depth: o.depth()}
 	g.cols, g.off, g.use = cols, make([]int, len(cols)+1), make([]bool, len(cols))
 	for i := range cols {
 		g.off[i+1] = g.off[i] + (cols[i].Slots()+7)&^7
 	}
-	g.groups = makeGroups(len(cols))
+	g.bundles = bundles
+	g.groups = makeGroups(len(bundles))
 	for i := range g.groups {
 		for _, t := range g.groups[i].tiles {
 			g.tiles = append(g.tiles, t)
@@ -231,23 +232,23 @@ func (g *grower) together(t *grown) {
 // maxSmall is how many rows a node has at most that one worker splits.
 const maxSmall = 1 << 16
 
-// shareWork is how many rows times columns are worth sharing out.
+// shareWork is how many rows times bundles are worth sharing out.
 const shareWork = 1 << 20
 
 func (g *grower) large(n *node) bool {
-	return len(n.rows) > maxSmall || len(n.rows)*len(g.cols) > shareWork
+	return len(n.rows) > maxSmall || len(n.rows)*len(g.bundles) > shareWork
 }
 
 // root makes the histogram of all rows and finds its best split.
 func (g *grower) root(n *node) {
 	n.hist = g.free.get(&g.builder)
-	var merge func(f int)
+	var merge func(j int)
 	if g.filled {
 		g.filled, merge = false, g.merge(n.hist)
 	} else {
 		merge = g.shared(g.team, n.hist, n.rows, !g.packed.put)
 	}
-	g.team.Each(len(g.cols), func(_, f int) { merge(f) })
+	g.team.Each(len(g.bundles), func(_, j int) { merge(j) })
 	for f, u := range g.use { // any column in use has all rows
 		if u {
 			for b := g.off[f]; b < g.off[f+1]; b++ {
@@ -351,8 +352,8 @@ func (g *grower) both(fs, fl *finder, small, large *node, c int, found func(smal
 		found(split{}, split{})
 		return
 	}
-	rest := large.hist.of(g.off[c], g.off[c+1])
-	rest.take(small.hist.of(g.off[c], g.off[c+1]))
+	rest := g.of(large.hist, c)
+	rest.take(g.of(small.hist, c))
 	var s, l split
 	if !g.alike() {
 		if g.splittable(small) && g.may(small, c) {
@@ -383,10 +384,12 @@ func (g *grower) expand(n *node, search bool) {
 	merge := g.shared(g.team, small.hist, small.rows, false)
 	large.hist = parent
 	fs, fl := g.finder(small), g.finder(large)
-	g.team.Each(len(g.cols), func(_, c int) {
-		merge(c)
+	g.team.Each(len(g.bundles), func(_, j int) {
+		merge(j)
 		fs, fl := fs, fl
-		g.both(&fs, &fl, small, large, c, func(s, l split) { g.found[0][c], g.found[1][c] = s, l })
+		for _, c := range g.bundles[j].columns {
+			g.both(&fs, &fl, small, large, c, func(s, l split) { g.found[0][c], g.found[1][c] = s, l })
+		}
 	})
 	g.settle(small, g.found[0])
 	g.settle(large, g.found[1])

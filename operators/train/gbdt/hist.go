@@ -117,30 +117,32 @@ type local struct {
 	bins   []uint8 // of chunkRows rows, where words are apart from bins
 	sides  [maxSmall / 64]uint64
 	sums   hist   // of its share of a large node, what its tables had no room for; zero between uses
-	spilt  []bool // the columns that it is of
+	spilt  []bool // the bundles that it is of
 	used   uint64 // the share is of this build
 }
 
 // builder adds rows to histograms.
 type builder struct {
-	groups []group
-	tiles  []tile // of all groups
-	in     []int  // the tile that a column is in
-	cols   []trees.Column
-	off    []int    // where a column's bins begin in a histogram, multiples of 8; one more than columns
-	use    []bool   // columns that the tree may split on
-	grad   []uint64 // gradients of all rows, see packed and loss.pack; word gives one as it is added
-	packed packed
-	locals [trees.WorkersMax]*local
-	builds uint64
-	filled bool // the shares are of all rows, with the gradients as they are
-	free   pool
+	groups  []group
+	tiles   []tile // of all groups
+	in      []int  // the tile that a bundle is in
+	cols    []trees.Column
+	bundles []bundle // of the columns, each in one
+	off     []int    // where a column's bins begin in a histogram, multiples of 8; one more than columns
+	use     []bool   // columns that the tree may split on
+	grad    []uint64 // gradients of all rows, see packed and loss.pack; word gives one as it is added
+	packed  packed
+	locals  [trees.WorkersMax]*local
+	builds  uint64
+	filled  bool // the shares are of all rows, with the gradients as they are
+	free    pool
+	codes   sync.Pool // of *hist by code of a bundle, zero between uses
 }
 
 // local is worker w's.
 func (b *builder) local(w int) *local {
 	if b.locals[w] == nil {
-		l := &local{tables: make([]tree.Table, len(b.tiles)), room: make([]int, len(b.tiles)), spilt: make([]bool, len(b.cols))}
+		l := &local{tables: make([]tree.Table, len(b.tiles)), room: make([]int, len(b.tiles)), spilt: make([]bool, len(b.bundles))}
 		if b.apart() {
 			l.bins = make([]uint8, chunkRows*b.groups[0].records.Stride)
 		}
@@ -155,8 +157,8 @@ func (b *builder) build(l *local, h hist, rows []int32, lay bool) {
 	b.fill(l, h, rows, lay)
 	for i := range b.tiles {
 		if t := &b.tiles[i]; b.used(t.first, t.width) {
-			for f := t.first; f < t.first+t.width; f++ {
-				b.flush(l, h, f)
+			for j := t.first; j < t.first+t.width; j++ {
+				b.flush(l, h, j)
 			}
 		}
 	}
@@ -255,7 +257,7 @@ func (b *builder) gathered(l *local, h hist, g *group, rows []int32) {
 	}
 }
 
-// take is how many of so many rows a tile's table has room for, and that they are put there. Where it may be full, those of its columns go to h
+// take is how many of so many rows a tile's table has room for, and that they are put there. Where it may be full, those of its bundles go to h
 // that have a bin of half as many rows as a word holds; of many bins none has soon.
 func (b *builder) take(l *local, h hist, t *tile, rows int) int {
 	room, tables := &l.room[t.number], 1
@@ -264,14 +266,14 @@ func (b *builder) take(l *local, h hist, t *tile, rows int) int {
 	}
 	if *room == 0 {
 		most := 0
-		for f := t.first; f < t.first+t.width; f++ {
+		for j := t.first; j < t.first+t.width; j++ {
 			in := 0
 			for k := range tables {
-				in |= int(tree.Union(l.tables[t.number][k*t.width+f-t.first][:b.off[f+1]-b.off[f]]) & (1<<b.packed.H - 1))
+				in |= int(tree.Union(l.tables[t.number][k*t.width+j-t.first][:b.bundles[j].room()]) & (1<<b.packed.H - 1))
 			}
 			if 2*in >= b.packed.rows {
-				b.flush(l, h, f)
-				l.spilt[f], in = true, 0
+				b.flush(l, h, j)
+				l.spilt[j], in = true, 0
 			}
 			most = max(most, in)
 		}
@@ -303,22 +305,45 @@ func (b *builder) chunk(l *local, h hist, g *group, rows []int32) {
 	}
 }
 
-// flush adds the words of a column to h.
-func (b *builder) flush(l *local, h hist, f int) {
-	t := &b.tiles[b.in[f]]
-	table, k := &l.tables[t.number], f-t.first
-	c := h.of(b.off[f], b.off[f+1])
-	tree.Flush(c.g, c.h, c.n, &table[k], b.packed.Fields)
+// flush adds the words of a bundle to h.
+func (b *builder) flush(l *local, h hist, j int) {
+	u := &b.bundles[j]
+	if len(u.columns) == 1 {
+		b.empty(l, j, b.of(h, u.columns[0]))
+		return
+	}
+	all, _ := b.codes.Get().(*hist) // any worker may be at another bundle of l
+	if all == nil {
+		h := newHist(codesMost, b.packed.even())
+		all = &h
+	}
+	codes := all.of(0, u.room())
+	b.empty(l, j, codes)
+	u.unbundle(codes, func(i int) hist { return b.of(h, u.columns[i]) })
+	codes.clear()
+	b.codes.Put(all)
+}
+
+// empty moves the words of a bundle to the sums by code.
+func (b *builder) empty(l *local, j int, codes hist) {
+	t := &b.tiles[b.in[j]]
+	table, k := &l.tables[t.number], j-t.first
+	tree.Flush(codes.g, codes.h, codes.n, &table[k], b.packed.Fields)
 	if tree.Twice(t.width) {
-		tree.Flush(c.g, c.h, c.n, &table[t.width+k], b.packed.Fields)
+		tree.Flush(codes.g, codes.h, codes.n, &table[t.width+k], b.packed.Fields)
 	}
 }
 
-// used says whether the tree may split on any of the columns.
+// of is the part of h that is a column's.
+func (b *builder) of(h hist, f int) hist { return h.of(b.off[f], b.off[f+1]) }
+
+// used says whether the tree may split on any column of the bundles.
 func (b *builder) used(first, width int) bool {
-	for _, u := range b.use[first : first+width] {
-		if u {
-			return true
+	for i := range width {
+		for _, f := range b.bundles[first+i].columns {
+			if b.use[f] {
+				return true
+			}
 		}
 	}
 	return false
@@ -330,7 +355,7 @@ func (b *builder) direct(h hist, bytes trees.Binned, rows []int32) {
 		if !b.use[f] {
 			continue
 		}
-		c := h.of(b.off[f], b.off[f+1])
+		c := b.of(h, f)
 		for _, r := range rows {
 			v := int64(b.word(r))
 			at := col[r]
@@ -356,8 +381,8 @@ func (b *builder) word(r int32) uint64 {
 }
 
 // shared adds the rows of a large node to h with all workers: each adds its share to tables of its own, and merge, which is to be called for
-// every column, adds those to h.
-func (b *builder) shared(t *trees.Team, h hist, rows []int32, lay bool) (merge func(f int)) {
+// every bundle, adds those to h.
+func (b *builder) shared(t *trees.Team, h hist, rows []int32, lay bool) (merge func(j int)) {
 	if t.Alone() {
 		b.build(b.local(0), h, rows, lay)
 		return func(int) {}
@@ -385,26 +410,27 @@ func (b *builder) mine(w int) *local {
 	return l
 }
 
-// merge adds a column of all shares to h.
-func (b *builder) merge(h hist) func(f int) {
-	return func(f int) {
-		to := h.of(b.off[f], b.off[f+1])
+// merge adds a bundle of all shares to h.
+func (b *builder) merge(h hist) func(j int) {
+	return func(j int) {
 		for _, l := range b.locals {
 			if l == nil || l.used != b.builds {
 				continue
 			}
-			b.flush(l, h, f)
-			if l.spilt[f] {
-				s := l.sums.of(b.off[f], b.off[f+1])
-				to.add(s)
-				s.clear()
+			b.flush(l, h, j)
+			for _, f := range b.bundles[j].columns {
+				if l.spilt[j] {
+					to, s := b.of(h, f), b.of(l.sums, f)
+					to.add(s)
+					s.clear()
+				}
 			}
 		}
 	}
 }
 
-// empty empties the shares.
-func (b *builder) empty() {
+// forget empties the shares.
+func (b *builder) forget() {
 	for _, l := range b.locals {
 		if b.filled && l != nil && l.used == b.builds {
 			clear(l.tables)
@@ -431,11 +457,14 @@ func (p *pool) get(b *builder) hist {
 		return h
 	}
 	p.mu.Unlock()
-	n := b.off[len(b.off)-1]
+	return newHist(b.off[len(b.off)-1], b.packed.even())
+}
+
+func newHist(n int, even bool) hist {
 	g := make([]int64, 2*n)
 	h := hist{g: g[:n:n], n: g[n:]}
 	h.h = h.n
-	if !b.packed.even() {
+	if !even {
 		h.h = make([]int64, n)
 	}
 	return h

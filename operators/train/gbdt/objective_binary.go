@@ -73,7 +73,7 @@ func (l *loss) packSmooth(fine []uint64) (packed, bool) {
 		if fits && !coarse {
 			return p, true
 		}
-		l.beside.empty()
+		l.beside.forget()
 		l.smoothG, l.smoothH = max(l.smoothG+byG, p.g-30), max(l.smoothH+byH, p.h-30)
 	}
 }
