@@ -52,7 +52,7 @@ func published(p *dags.Pipeline, cfg Config) func(ref string) (*operators.Publis
 		}
 		t := b.Manifest.Task
 		return &operators.Published{Name: name, Version: v, Hash: b.Hash, Task: operators.Task{Kind: t.Kind, Label: t.Label, Positive: t.Positive},
-			Graph: b.Graph, Split: b.Split}, nil
+			Graph: b.Graph, Splits: b.Splits()}, nil
 	}
 }
 
@@ -103,23 +103,29 @@ func none(ws *store.Workspace, name, alias string, have []int) error {
 }
 
 // splits finds, of each evaluation of a model that goes on from another, how that one's rows were parted: rows that it has learnt from are
-// no test of the new one. It is known where the serving place has the columns that its split reads.
+// no test of the new one.
 func (r *runner) splits() {
-	r.before = map[*plan.Evaluation]*program.Graph{}
+	r.before = map[*plan.Evaluation][]*program.Graph{}
 	for _, e := range r.pl.Evals {
-		if e.Serving == nil || e.Model.Out.Model.Before == nil || e.Model.Out.Model.Before.Split == nil {
-			continue
+		if b := e.Model.Out.Model.Before; b != nil && e.Serving != nil {
+			r.before[e] = known(e, b.Splits)
 		}
-		split := e.Model.Out.Model.Before.Split
+	}
+}
+
+// known are the splits whose columns the serving place has, which are asked for.
+func known(e *plan.Evaluation, splits []*program.Graph) (out []*program.Graph) {
+	for _, s := range splits {
 		var cols []string
-		for _, p := range split.In {
-			if f, ok := e.Serving.Place.Sch.Field(p.Name); ok && f.Type == split.Types[p.Slot] {
+		for _, p := range s.In {
+			if f, ok := e.Serving.Place.Sch.Field(p.Name); ok && f.Type == s.Types[p.Slot] {
 				cols = append(cols, p.Name)
 			}
 		}
-		if len(cols) == len(split.In) {
-			r.before[e] = split
+		if len(cols) == len(s.In) {
+			out = append(out, s)
 			e.Champion = append(e.Champion, cols...)
 		}
 	}
+	return out
 }

@@ -59,8 +59,8 @@ func TestContinueBits(t *testing.T) {
 	}
 	for _, more := range []string{", trees: 4}", ", trees: 4}, early_stop: {rounds: 2}", ", trees: 4}, dart: {skip: 0}", ", refit: 0.5}"} {
 		want := ""
-		for _, format := range []string{"csv", "parquet"} {
-			for _, cfg := range []engine.Config{{Workers: 1}, {Workers: 3, MorselRows: 64}, {Workers: 7, MorselRows: 1000, Tables: 1 << 16}} {
+		for i, cfg := range []engine.Config{{Workers: 1}, {Workers: 3, MorselRows: 64}, {Workers: 7, MorselRows: 1000, Tables: 1 << 16}} {
+			for _, format := range []string{"csv", "parquet"}[:1+i/2] {
 				out, err := night("nightly", format, 1, 5, `, continue: {model: "models://m@1"`+more, cfg)
 				if err != nil {
 					t.Fatal(more, err)
@@ -93,7 +93,7 @@ func TestContinueBits(t *testing.T) {
 }
 
 // A name that nobody publishes, a version that is not there and an alias that this DAG does not move would begin anew every night: they are
-// mistakes. Rows that the model before has learnt from are no test of one that goes on from it.
+// mistakes.
 func TestContinueMistakes(t *testing.T) {
 	dir := t.TempDir()
 	night := nights(t, dir)
@@ -124,11 +124,40 @@ func TestContinueMistakes(t *testing.T) {
 			t.Errorf("%s: %v, want %q", ref, err, want)
 		}
 	}
-	out, err := night("nightly", "csv", 2, 5, `, continue: {model: "models://m@1"}`, engine.Config{Workers: 2})
-	if !errors.Is(err, engine.ErrGate) || out.Version != 0 {
+}
+
+// Rows that the model before has learnt from are no test of one that goes on from it, nor are those of the models that it went on from
+// itself; and early stopping is told of.
+func TestContinueOverlap(t *testing.T) {
+	dir := t.TempDir()
+	night := nights(t, dir)
+	if first, err := night("nightly", "csv", 1, 5, "", engine.Config{Workers: 2}); err != nil || first.Version != 1 {
+		t.Fatal(first, err)
+	}
+	const on = `, early_stop: {rounds: 3}, continue: {model: "models://m@%d"}`
+	refused := func(out *engine.Outcome, err error, before string) {
+		t.Helper()
+		if !errors.Is(err, engine.ErrGate) || out.Version != 0 {
+			t.Fatal(out, err)
+		}
+		if g := out.Gates[len(out.Gates)-1]; g.Line != "continue overlap" || !strings.Contains(g.Reason, before) || !strings.Contains(g.Reason, ", which the model goes on from, has learnt from 6") {
+			t.Errorf("%+v", g)
+		}
+	}
+	out, err := night("nightly", "csv", 1, 5, fmt.Sprintf(on, 1), engine.Config{Workers: 2})
+	if e := out.Evals[0]; err != nil || out.Version != 2 || e.BeforeOverlap != 0 || e.Valid < 400 || e.ValidOverlap != 0 || e.Stopped() != "" {
+		t.Errorf("the same split: %v, %+v", err, e)
+	}
+	out, err = night("nightly", "csv", 2, 5, fmt.Sprintf(on, 1), engine.Config{Workers: 3, MorselRows: 100})
+	refused(out, err, "m version 1 (")
+	if e := out.Evals[0]; e.ValidOverlap < e.Valid/2 || e.ValidOverlap > e.Valid*7/10 || !strings.Contains(e.Stopped(), "early_stop may end too soon: m version 1 (") {
+		t.Errorf("%d of %d valid rows, %q", e.ValidOverlap, e.Valid, e.Stopped())
+	}
+	allowed := strings.Replace(fmt.Sprintf(nightly, "nightly", "csv", 2, 5, fmt.Sprintf(on, 1)), "gates: {", "gates: {champion_overlap: allow, ", 1)
+	if out, err := ran(t, dir, "allowed", allowed, engine.Config{Workers: 2}); err != nil || out.Version != 3 {
 		t.Fatal(out, err)
 	}
-	if g := out.Gates[len(out.Gates)-1]; g.Line != "continue overlap" || !strings.Contains(g.Reason, "m version 1 (") || !strings.Contains(g.Reason, ", which the model goes on from, has learnt from") {
-		t.Errorf("%+v", g)
-	}
+	// Its own split keeps the rows of the test apart; that of the model that it went on from does not.
+	out, err = night("nightly", "csv", 2, 5, fmt.Sprintf(on, 3), engine.Config{Workers: 2})
+	refused(out, err, "m version 3 (")
 }

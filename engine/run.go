@@ -262,7 +262,7 @@ type runner struct {
 	x        *exec.Exec
 	digests  *digesting
 	champion map[*plan.Evaluation]*champion
-	before   map[*plan.Evaluation]*program.Graph // the split of the model that the evaluated one goes on from
+	before   map[*plan.Evaluation][]*program.Graph // the splits of the model that the evaluated one goes on from
 	graphs   map[*plan.Node]program.Graph
 	evals    []exec.Evaluation
 	files    map[string][]byte
@@ -408,6 +408,7 @@ func size(b int64) string {
 type champion struct {
 	ref     string
 	b       *bundle.Bundle
+	splits  []*program.Graph // that say which rows it has learnt from
 	version int
 	missing string // why it cannot be scored; "" if it can
 	none    bool   // there is none yet
@@ -447,19 +448,12 @@ func (r *runner) champions() error {
 			continue
 		}
 		r.out.Champion = fmt.Sprintf("%s version %d", name, v)
-		need := slices.Clone(c.b.Inputs)
-		if c.b.Split != nil {
-			for _, p := range c.b.Split.In {
-				need = append(need, operators.Field{Name: p.Name, Type: c.b.Split.Types[p.Slot]})
-			}
-		}
-		for i, f := range need {
+		c.splits = known(e, c.b.Splits())
+		for _, f := range c.b.Inputs {
 			have, ok := e.Serving.Place.Sch.Field(f.Name)
 			switch {
 			case ok && have.Type == f.Type:
 				e.Champion = append(e.Champion, f.Name)
-			case i >= len(c.b.Inputs): // of its split only: it cannot say what it has learnt from
-				c.b.Split = nil
 			case !ok:
 				c.missing = fmt.Sprintf("it reads column %q, which %s does not have", f.Name, e.Serving.Place.Label())
 			default:
@@ -522,7 +516,7 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 			if n.Node == e.Node {
 				v.Notes = n.Model.Full().Notes
 				if b := n.Model.Out.Model.Before; b != nil {
-					v.Before, v.BeforeOverlap = b.String(), e.Overlap[""]
+					v.Before, v.BeforeOverlap, v.Valid, v.ValidOverlap = b.String(), e.Overlap[""], e.Valid.All, e.Valid.Some
 				}
 				if c := r.champion[n]; c != nil {
 					v.Champion, v.ChampionMissing = c.ref, c.missing
@@ -541,9 +535,9 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 // scored are the models that an evaluation scores: the new one, and the champion if it can be.
 func (r *runner) scored(e *plan.Evaluation) []exec.Scored {
 	want := e.Node.Out.Eval.Scores
-	s := []exec.Scored{{Graph: r.graphs[e.Model].Narrow(want), Split: r.before[e]}}
+	s := []exec.Scored{{Graph: r.graphs[e.Model].Narrow(want), Splits: r.before[e]}}
 	if c := r.champion[e]; c != nil && c.b != nil && c.missing == "" {
-		s = append(s, exec.Scored{Name: "champion", Graph: c.b.Graph.Narrow(want), Split: c.b.Split})
+		s = append(s, exec.Scored{Name: "champion", Graph: c.b.Graph.Narrow(want), Splits: c.splits})
 	}
 	return s
 }
@@ -682,8 +676,12 @@ func (r *runner) publish(ctx context.Context) error {
 	}
 	data = maps.Clone(data)
 	maps.Copy(data, r.pl.Before())
+	var before []*program.Graph
+	if b := s.Model.Out.Model.Before; b != nil {
+		before = b.Splits
+	}
 	t := s.Model.Site.Task
-	d := bundle.Draft{Engine: Version, Name: p.As, DAG: r.p.Digest, Graph: g, Split: r.split(s), Inputs: s.Inputs, Golden: golden, Data: data,
+	d := bundle.Draft{Engine: Version, Name: p.As, DAG: r.p.Digest, Graph: g, Split: r.split(s), Before: before, Inputs: s.Inputs, Golden: golden, Data: data,
 		Task: bundle.Task{Kind: t.Kind, Label: t.Label, Positive: t.Positive, Scores: s.Want}}
 	for _, o := range g.Out {
 		f, _ := s.Model.Sch.Field(o.Name)

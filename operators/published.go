@@ -10,10 +10,11 @@ import (
 type Published struct {
 	Name    string
 	Version int
-	Hash    string         // of the model: models of one hash predict alike to the bit
-	Task    Task           // its kind, label and positive value
-	Graph   program.Graph  // from the columns of a request to the scores
-	Split   *program.Graph // gives the part that a row had, from such columns; nil: not known
+	Hash    string        // of the model: models of one hash predict alike to the bit
+	Task    Task          // its kind, label and positive value
+	Graph   program.Graph // from the columns of a request to the scores
+	// Splits give the part that a row had, from such columns: in the fit of this model, and of those that it went on from itself.
+	Splits []*program.Graph
 }
 
 // String names it, with as much of its hash as people read.

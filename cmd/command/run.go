@@ -242,6 +242,9 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 	if e.ChampionMissing != "" {
 		fmt.Fprintf(w, "  champion %s: %s\n", e.Champion, e.ChampionMissing)
 	}
+	if s := e.Stopped(); s != "" {
+		fmt.Fprintf(w, "  %s\n", s)
+	}
 }
 
 const (

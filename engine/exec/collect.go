@@ -240,16 +240,21 @@ func (x *Exec) give(ctx context.Context, st Stage, n *plan.Node, cols []string, 
 type Scored struct {
 	Name  string // "" or "champion"
 	Graph program.Graph
-	Split *program.Graph // gives batch.Part as the model's own split had it, of the new model as that of the model that it goes on from; nil: not known
+	// Splits give batch.Part as fits had it that rows must not be measured by: the model's own, of the new one those that it goes on from.
+	Splits []*program.Graph
 }
 
 // Evaluation is what came of an evaluate step.
 type Evaluation struct {
 	Node    *plan.Node
 	Result  operators.Result
-	Overlap map[string]int64 // rows that a scored model has learnt from, by its own split, of Rows
+	Overlap map[string]int64 // rows that a scored model, or the one that the new one goes on from, has learnt from, of Rows
 	Rows    int64
+	Valid   Share // of the rows that the new model's early stopping measures on, those that the one that it goes on from has learnt from
 }
+
+// Share is some rows of all.
+type Share struct{ Some, All int64 }
 
 // Evaluate runs evaluations. Every fit must be done. models gives what to score for each.
 func (x *Exec) Evaluate(ctx context.Context, evals []*plan.Evaluation, models func(*plan.Evaluation) []Scored) (out []Evaluation, err error) {
@@ -292,6 +297,7 @@ type evaluating struct {
 	mu      sync.Mutex
 	rows    int64
 	overlap map[string]int64
+	valid   Share
 }
 
 func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Evaluation, models func(*plan.Evaluation) []Scored) (out []Evaluation, err error) {
@@ -334,6 +340,9 @@ func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Eval
 			_, _, err := e.score(c, b)
 			return err
 		}}})
+		if m := ev.Model.Out; m.Model.Before != nil && len(e.models[0].Splits) > 0 && m.Reads.Parts.Has(batch.Valid) {
+			wants = append(wants, want{n.In[0], cols[len(n.Out.Reads.Cols):], &sink{parts: batch.ValidRows, take: e.addValid}})
+		}
 	}
 	if err := x.scan(ctx, from, wants, st, nil); err != nil {
 		return nil, err
@@ -405,7 +414,7 @@ func (e *evaluating) port(name string) int {
 }
 
 // score gives the rows of the part that is evaluated as the accumulator wants them: what it reads, raw columns, each model's scores. An
-// error about a row is about one of b. learnt are, by model, the rows that its own split sends to train.
+// error about a row is about one of b. learnt are, by model, the rows that its splits send to train.
 func (e *evaluating) score(c *batch.Ctx, b batch.Batch) (in batch.Batch, learnt []int64, err error) {
 	out := e.Node.Out
 	part := selected(c, b, out.Reads.Parts, nil)
@@ -426,8 +435,8 @@ func (e *evaluating) score(c *batch.Ctx, b batch.Batch) (in batch.Batch, learnt 
 		err := Guard(func() error {
 			got, err := m.Graph.Batch(c, part.N, ports)
 			in.Cols = append(in.Cols, got...)
-			if err == nil && m.Split != nil {
-				learnt[k] = countLearnt(c, &part, m.Split, e.port)
+			if err == nil {
+				learnt[k] = countLearnt(c, &part, m.Splits, e.port)
 			}
 			return err
 		})
@@ -453,12 +462,21 @@ func (e *evaluating) add(w int, c *batch.Ctx, b batch.Batch) error {
 	e.mu.Lock()
 	e.rows += int64(in.N)
 	for k, n := range learnt {
-		if e.models[k].Split != nil {
-			e.overlap[e.models[k].Name] += n
-		}
+		e.overlap[e.models[k].Name] += n
 	}
 	e.mu.Unlock()
 	return inStep(e.Node, Guard(func() error { return e.accs[w].Add(c, in) }))
+}
+
+// addValid counts the valid rows that the model that the new one goes on from has learnt from. b has the raw columns alone.
+func (e *evaluating) addValid(_ int, c *batch.Ctx, b batch.Batch) error {
+	b = selected(c, b, batch.ValidRows, nil)
+	n := countLearnt(c, &b, e.models[0].Splits, func(name string) int { return slices.Index(e.raw, name) })
+	e.mu.Lock()
+	e.valid.Some += n
+	e.valid.All += int64(b.N)
+	e.mu.Unlock()
+	return nil
 }
 
 func (e *evaluating) finish(env operators.Env) (Evaluation, error) {
@@ -471,22 +489,26 @@ func (e *evaluating) finish(env operators.Env) (Evaluation, error) {
 		return Evaluation{}, noRows(e.Node)
 	}
 	res, err := e.Node.Op.(operators.Reduce).Finish(e.Node.Site, e.names, env, e.accs[0])
-	return Evaluation{e.Node, res, e.overlap, e.rows}, err
+	return Evaluation{e.Node, res, e.overlap, e.rows, e.valid}, err
 }
 
-// countLearnt counts the rows that a model's own split sends to train.
-func countLearnt(c *batch.Ctx, b *batch.Batch, split *program.Graph, port func(string) int) (n int64) {
-	ports := make([]batch.Column, len(split.In))
-	for i, p := range split.In {
-		ports[i] = b.Cols[port(p.Name)]
-	}
-	got, err := split.Batch(c, b.N, ports)
-	if err != nil {
-		return 0 // the split cannot tell: no overlap is claimed
-	}
-	for i, v := range got[0].Int64s() {
-		if !got[0].Null(i) && v == int64(batch.Train) {
-			n++
+// countLearnt counts the rows that a split sends to train.
+func countLearnt(c *batch.Ctx, b *batch.Batch, splits []*program.Graph, port func(string) int) (n int64) {
+	learnt := make([]bool, b.N)
+	for _, split := range splits {
+		ports := make([]batch.Column, len(split.In))
+		for i, p := range split.In {
+			ports[i] = b.Cols[port(p.Name)]
+		}
+		got, err := split.Batch(c, b.N, ports)
+		if err != nil {
+			continue // the split cannot tell: no overlap is claimed
+		}
+		for i, v := range got[0].Int64s() {
+			if !learnt[i] && !got[0].Null(i) && v == int64(batch.Train) {
+				learnt[i] = true
+				n++
+			}
 		}
 	}
 	return n

@@ -231,6 +231,9 @@ func evaluated(e Evaluation, brief bool, charts *int) evaluation {
 		v.Notes = append(v.Notes, fmt.Sprintf("%s, which the model goes on from, has learnt from %s of the %s that are measured (%s).", Visible(e.Before),
 			Count(e.BeforeOverlap), Plural(e.Rows, "row"), percent(float64(e.BeforeOverlap)/math.Max(1, float64(e.Rows)))))
 	}
+	if s := e.Stopped(); s != "" {
+		v.Notes = append(v.Notes, Visible(s)+".")
+	}
 	for _, m := range fresh.Metrics {
 		v.Metrics = append(v.Metrics, compared(m, champion))
 	}

@@ -2,6 +2,7 @@
 package report
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/headrace/headrace/operators"
@@ -42,6 +43,17 @@ type Evaluation struct {
 	Overlap         int64           // of Rows, how many the champion has learnt from
 	Before          string          // the model that this one goes on from; "" where there is none
 	BeforeOverlap   int64           // of Rows, how many that has learnt from
+	Valid           int64           // rows that early stopping measured on; not counted where nothing is gone on from
+	ValidOverlap    int64           // of Valid, how many the model before has learnt from
+}
+
+// Stopped says that early stopping measured on rows that the model before has learnt from: there it looks better than it is. "" where it
+// did not.
+func (e Evaluation) Stopped() string {
+	if e.ValidOverlap == 0 {
+		return ""
+	}
+	return fmt.Sprintf("early_stop may end too soon: %s has learnt from %s of %s", e.Before, Count(e.ValidOverlap), Plural(e.Valid, "valid row"))
 }
 
 // Gate is a line of the gates with its verdict.

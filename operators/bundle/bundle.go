@@ -50,7 +50,8 @@ type Manifest struct {
 	Inputs  []Column          `json:"inputs"`
 	Outputs []Column          `json:"outputs"`
 	Graph   Graph             `json:"graph"`
-	Split   *Graph            `json:"split,omitempty"` // gives the part that a row had: 0 train, 1 valid, 2 test
+	Split   *Graph            `json:"split,omitempty"`  // gives the part that a row had: 0 train, 1 valid, 2 test
+	Before  []Graph           `json:"before,omitempty"` // splits of the models that this one went on from, those that are others
 	Golden  Golden            `json:"golden"`
 	DAG     string            `json:"dag"`  // digest of the DAG with its parameters
 	Data    map[string]string `json:"data"` // digest of each source, and the hash of each model that was gone on from, as models://NAME@VERSION
@@ -117,9 +118,19 @@ type Bundle struct {
 	Manifest Manifest
 	Graph    program.Graph
 	Split    *program.Graph
+	Before   []*program.Graph
 	Hash     string // of the model: see Manifest.Hash
 	Inputs   []operators.Field
 	Outputs  []operators.Field
+}
+
+// Splits say which rows the model has learnt from, as those that any of them sends to train: its own, and those of the models that it
+// went on from.
+func (b *Bundle) Splits() []*program.Graph {
+	if b.Split == nil {
+		return b.Before
+	}
+	return append([]*program.Graph{b.Split}, b.Before...)
 }
 
 // Draft is what a bundle is made of.
@@ -129,7 +140,8 @@ type Draft struct {
 	Inputs, Outputs   []operators.Field // of Graph's ports, in their order
 	Graph             program.Graph
 	Split             *program.Graph
-	Golden            batch.Batch // rows in the order of Inputs; none proves nothing
+	Before            []*program.Graph // of which Make leaves out those that are Split or one before
+	Golden            batch.Batch      // rows in the order of Inputs; none proves nothing
 	Data              map[string]string
 }
 
@@ -143,6 +155,9 @@ func Make(d Draft) (map[string][]byte, error) {
 	if d.Split != nil {
 		s := describe(*d.Split, "split/", files)
 		m.Split = &s
+	}
+	for _, g := range distinct(d.Split, d.Before) {
+		m.Before = append(m.Before, describe(*g, fmt.Sprintf("before/%d.", len(m.Before)), files))
 	}
 	c := &batch.Ctx{}
 	out, err := d.Graph.Batch(c, d.Golden.N, d.Golden.Cols)
@@ -174,6 +189,21 @@ func Make(d Draft) (map[string][]byte, error) {
 		return nil, fmt.Errorf("the model would not load: %w", err)
 	}
 	return files, nil
+}
+
+// distinct are the splits that are not own, each once.
+func distinct(own *program.Graph, splits []*program.Graph) (out []*program.Graph) {
+	seen := map[string]bool{}
+	if own != nil {
+		seen[string(own.Marshal())] = true
+	}
+	for _, g := range splits {
+		if key := string(g.Marshal()); !seen[key] {
+			seen[key] = true
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // inMemory is files as a file system.
@@ -282,7 +312,7 @@ func fileName(step string) string {
 }
 
 // fileRule is what fileName and the folders give: nothing else is opened.
-var fileRule = regexp.MustCompile(`^(states|split)/[A-Za-z0-9_.]{1,100}\.bin$`)
+var fileRule = regexp.MustCompile(`^(states|split|before)/[A-Za-z0-9_.]{1,110}\.bin$`)
 
 // Load reads a bundle and proves it: sizes and digests of every file, the graph, and the golden rows.
 func Load(fsys fs.FS) (*Bundle, error) {
@@ -309,6 +339,13 @@ func Load(fsys fs.FS) (*Bundle, error) {
 			return nil, fmt.Errorf("split: %w", err)
 		}
 		b.Split = &g
+	}
+	for _, s := range m.Before {
+		g, err := restore(s, files)
+		if err != nil {
+			return nil, fmt.Errorf("split before: %w", err)
+		}
+		b.Before = append(b.Before, &g)
 	}
 	for _, f := range m.Files {
 		if n := len(files[f.Path]); n > 0 {

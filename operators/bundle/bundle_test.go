@@ -135,10 +135,16 @@ func TestMakeIsDeterministic(t *testing.T) {
 
 func TestLoad(t *testing.T) {
 	d := draft(t)
+	other := program.One(&program.HashPart{Seed: 2, Cut: []float64{0.5}}, []program.Named{{Name: "c5", Type: batch.T(batch.String)}},
+		[]program.Named{{Name: "@part", Type: batch.T(batch.Int64)}, {Name: "@key", Type: batch.T(batch.Int64)}}).Of("split")
+	d.Before = []*program.Graph{&other, d.Split, &other}
 	m := files(t, d)
 	b, err := Load(mapFS(m))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if s := b.Splits(); len(s) != 2 || s[0] != b.Split || !bytes.Equal(s[1].Marshal(), other.Marshal()) {
+		t.Errorf("splits %v", s)
 	}
 	if !bytes.Equal(b.Graph.Marshal(), d.Graph.Marshal()) || b.Split == nil || !bytes.Equal(b.Split.Marshal(), d.Split.Marshal()) {
 		t.Error("the graph is another")
