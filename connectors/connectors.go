@@ -101,7 +101,7 @@ type Writer interface {
 type Uncut interface{ Uncut() }
 
 // DataError is an error that the data is to blame for: a corrupt file, a bad row. It exits with code 4. File is the path, Row the
-// ordinal in the file from 0 or -1, Line the line from 1 or 0.
+// ordinal in the file from 0 or -1, Line the line from 1 or 0. People are told rows from 1.
 type DataError struct {
 	File string
 	Line int64
@@ -114,7 +114,7 @@ func (e *DataError) Error() string {
 	case e.Line > 0:
 		return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
 	case e.Row >= 0:
-		return fmt.Sprintf("%s: row %d: %v", e.File, e.Row, e.Err)
+		return fmt.Sprintf("%s: row %d: %v", e.File, e.Row+1, e.Err)
 	}
 	return fmt.Sprintf("%s: %v", e.File, e.Err)
 }

@@ -8,6 +8,7 @@ package operators
 import (
 	"context"
 	"encoding"
+	"errors"
 
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
@@ -325,6 +326,9 @@ func TestEnv() Env {
 // ErrData is wrapped by errors that come of the data and not of the program: no rows, a label with one class, an overflow. They
 // exit with code 4.
 type ErrData struct{ Err error }
+
+// ErrNoRows is in the ErrData of a learner that no row reached.
+var ErrNoRows = errors.New("there are no rows to learn from")
 
 func (e *ErrData) Error() string { return e.Err.Error() }
 func (e *ErrData) Unwrap() error { return e.Err }

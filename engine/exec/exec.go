@@ -89,13 +89,19 @@ func (silent) Set(int64, int64)                    {}
 func (silent) Log(string, int, float64)            {}
 func (silent) Done(error)                          {}
 
-// StepError is an error with the step that it belongs to.
+// StepError is an error with the step that it belongs to, or the source.
 type StepError struct {
-	Step string
-	Err  error
+	Step   string
+	Source bool
+	Err    error
 }
 
-func (e *StepError) Error() string { return fmt.Sprintf("step %q: %v", e.Step, e.Err) }
+func (e *StepError) Error() string {
+	if e.Source {
+		return fmt.Sprintf("source %q: %v", e.Step, e.Err)
+	}
+	return fmt.Sprintf("step %q: %v", e.Step, e.Err)
+}
 func (e *StepError) Unwrap() error { return e.Err }
 
 // inStep says which step an error belongs to, once.
@@ -104,7 +110,10 @@ func inStep(n *plan.Node, err error) error {
 	if err == nil || errors.As(err, &s) || n == nil {
 		return err
 	}
-	return &StepError{n.Label(), err}
+	if errors.Is(err, operators.ErrNoRows) && len(n.In) > 0 {
+		err = fmt.Errorf("%w: headrace peek FILE %s shows what reaches it", err, n.In[0].Label())
+	}
+	return &StepError{n.Label(), n.Source != nil, err}
 }
 
 // rowError turns an error about a row of a base's batch into one about a row of the data.
@@ -117,21 +126,35 @@ func rowError(b *batch.Batch, from *plan.Node, err error) error {
 	if !errors.As(err, &r) {
 		return err
 	}
-	what := r.Err
+	what := ruled(from, r.Err)
 	if r.Row >= 0 && r.Row < b.N {
-		what = fmt.Errorf("%s: %w", placeOf(from, b.ID.At(r.Row).Ordinal), r.Err)
+		what = fmt.Errorf("%s: %w", placeOf(from, b.ID.At(r.Row).Ordinal), what)
 	}
 	data := &operators.ErrData{Err: what}
 	if r.Step == "" {
 		return data
 	}
-	return &StepError{r.Step, data}
+	return &StepError{r.Step, from.Source != nil && r.Step == from.ID, data}
 }
 
-// placeOf says where a row of a base is: in which file, counted from 0 there, as the column _row counts.
+// ruled says where the contract stands that an error is of.
+func ruled(from *plan.Node, err error) error {
+	var r *program.BrokenRule
+	if from.Source == nil || from.Source.Decl == nil || !errors.As(err, &r) {
+		return err
+	}
+	for _, c := range from.Source.Decl.Columns {
+		if at := c.Place; c.Name == r.Column && at.Line > 0 {
+			return fmt.Errorf("%w (%s:%d:%d)", err, at.File, at.Line, at.Column)
+		}
+	}
+	return err
+}
+
+// placeOf says where a row of a base is, counted from 1, as people do; the column _row counts from 0.
 func placeOf(from *plan.Node, row uint64) string {
 	if from.Source == nil {
-		return fmt.Sprintf("row %d of the rows that %s gives", row, from.Label())
+		return fmt.Sprintf("row %d of the rows that %s gives", row+1, from.Label())
 	}
 	units := from.Source.Data.Units()
 	file, first := "", uint64(0)
@@ -148,9 +171,9 @@ func placeOf(from *plan.Node, row uint64) string {
 		}
 	}
 	if file == "" {
-		return fmt.Sprintf("row %d of source %s", row, from.ID)
+		return fmt.Sprintf("row %d of source %s", row+1, from.ID)
 	}
-	return fmt.Sprintf("%s: row %d, counted from 0", file, row-first)
+	return fmt.Sprintf("%s: row %d", file, row-first+1)
 }
 
 // Least finds the first row of a batch that fails, where err is about one of them: a program runs node by node, so that it may meet a

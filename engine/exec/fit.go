@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -330,7 +329,7 @@ func (x *Exec) end(ctx context.Context, f *fitting, st Stage) (err error) {
 			return err
 		}
 		if train.N == 0 {
-			return &operators.ErrData{Err: errors.New("there are no rows to learn from")}
+			return &operators.ErrData{Err: operators.ErrNoRows}
 		}
 		if fitted, err = f.n.Op.(operators.Gather).Fit(f.n.Site, env, train, valid); err != nil {
 			return err

@@ -353,7 +353,7 @@ func (s *stream) compute(c *batch.Ctx, b *batch.Batch) (out []batch.Column, err 
 		return err
 	})
 	if _, ok := err.(*PanicError); ok {
-		err = &StepError{panicked(s.graph, c, b.N, in), err}
+		err = &StepError{Step: panicked(s.graph, c, b.N, in), Err: err}
 	}
 	return out, err
 }

@@ -315,9 +315,9 @@ func TestLeastRow(t *testing.T) {
 				Step("a", &trip{"a", tripped{at: []int64{905, 904, 2500}}}, "some").
 				Step("b", &trip{"b", tripped{at: []int64{903, 2400}}}, "a")
 			_, err := p.Rows("b", opt)
-			want := `step "b": memory: row 903, counted from 0: b trips over 903`
+			want := `step "b": memory: row 904: b trips over 903`
 			if name == "uncounted" { // of several files, which one is not known
-				want = `step "b": row 903 of source rows: b trips over 903`
+				want = `step "b": row 904 of source rows: b trips over 903`
 			}
 			if err == nil || err.Error() != want {
 				t.Errorf("%s, %d workers, morsels of %d: %v", name, opt.Workers, opt.MorselRows, err)

@@ -62,10 +62,10 @@ func TestSelectFails(t *testing.T) {
 		row           string // that fails; "" for none
 		leaves        bool   // rows are left out
 	}{
-		{"i + 9223372036854775000", "i > 950", "row 808", false},                               // derived for all rows
-		{"i + 9223372036854774000", "i + 9223372036854775000 > 0 and i != 3", "row 808", true}, // the filter itself; what it sees first fails too
-		{"i + 9223372036854775000", "i > 950 and a > 3", "row 808", true},                      // what the filter reads
-		{"div(7, i - 500)", "i > 950 and i % 2 == 0", "row 500", false},
+		{"i + 9223372036854775000", "i > 950", "row 809", false},                               // derived for all rows
+		{"i + 9223372036854774000", "i + 9223372036854775000 > 0 and i != 3", "row 809", true}, // the filter itself; what it sees first fails too
+		{"i + 9223372036854775000", "i > 950 and a > 3", "row 809", true},                      // what the filter reads
+		{"div(7, i - 500)", "i > 950 and i % 2 == 0", "row 501", false},
 		{"i * 2", "i % 100 == 3", "", false}, // may fail, and does not
 		{"i / 2", "i % 100 == 3", "", true},
 	} {

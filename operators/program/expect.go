@@ -66,26 +66,38 @@ func (k *Expect) Fails() (n int) {
 	return n
 }
 
+// BrokenRule is what a value does not keep to.
+type BrokenRule struct {
+	Column string
+	what   string
+}
+
+func (e *BrokenRule) Error() string { return fmt.Sprintf("column %q is %s", e.Column, e.what) }
+
+func (r *Rule) breaks(format string, args ...any) error {
+	return &BrokenRule{r.Name, fmt.Sprintf(format, args...)}
+}
+
 func (r *Rule) number(x float64) error {
 	if r.HasMin && !(x >= r.Min) {
-		return fmt.Errorf("column %q is %v, its contract says at least %v", r.Name, x, r.Min)
+		return r.breaks("%v, its contract says at least %v", x, r.Min)
 	}
 	if r.HasMax && !(x <= r.Max) {
-		return fmt.Errorf("column %q is %v, its contract says at most %v", r.Name, x, r.Max)
+		return r.breaks("%v, its contract says at most %v", x, r.Max)
 	}
 	return nil
 }
 
 func (k *Expect) text(j int, s string) error {
 	if k.sets[j] != nil && !k.sets[j][s] {
-		return fmt.Errorf("column %q is %q, which is none of its categories", k.Rules[j].Name, s)
+		return k.Rules[j].breaks("%q, which is none of its categories", s)
 	}
 	return nil
 }
 
 func (r *Rule) null() error {
 	if r.NotNull {
-		return fmt.Errorf("column %q is null, its contract says it never is (nullable: true would allow it)", r.Name)
+		return r.breaks("null, its contract says it never is (nullable: true would allow it)")
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func Learn(r model.Roles, train operators.Table) (*Learnt, error) {
 	k := len(r.Features)
 	var err error
 	if train.N == 0 {
-		return nil, model.DataError("there are no rows to learn from")
+		return nil, &operators.ErrData{Err: operators.ErrNoRows}
 	}
 	if r.Weight != "" {
 		if l.Data.Weight, err = model.Weights(nil, r.Weight, &train.Cols[k+1], true); err != nil {

@@ -212,7 +212,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	r := model.RolesOf(s)
 	switch {
 	case train.N == 0:
-		return out, model.DataError("there are no rows to learn from")
+		return out, &operators.ErrData{Err: operators.ErrNoRows}
 	case o.stops() && valid.N == 0:
 		return out, model.DataError("early_stop measures on valid rows, and there are none")
 	}

@@ -72,7 +72,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, _ operators.T
 	r := model.RolesOf(s)
 	var out operators.Fitted
 	if train.N == 0 {
-		return out, model.DataError("there are no rows to learn from")
+		return out, &operators.ErrData{Err: operators.ErrNoRows}
 	}
 	k := len(r.Features)
 	var w []float64
