@@ -221,7 +221,7 @@ func share(word, args string, at diag.At) (of string, q float64, l diag.List) {
 	text := strings.TrimSpace(args[i+1:])
 	q, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(q >= 0 && q <= 1) {
-		return args, 0, diag.List{diag.New(diag.ExprFunction, at, "%q is no share from 0 to 1", text).WithHelp("%s", help)}
+		return args, 0, diag.List{diag.New(diag.OptionBound, at, "%q is no share from 0 to 1", text).WithHelp("%s", help)}
 	}
 	return strings.TrimSpace(args[:i]), q, nil
 }

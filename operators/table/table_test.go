@@ -80,9 +80,9 @@ func TestFindings(t *testing.T) {
 				"E0303 aggregates.e: ", "E0305 aggregates.f: sum needs a column", "E0301 aggregates.g: ", "E0301 aggregates.h: ", "E0301 aggregates.i: ", "E0303 aggregates.j: "}},
 		{"table.aggregate", "{aggregates: {a: 'quantile(x)', b: 'quantile(x, 1.5)', c: 'quantile(x, half)', e: 'quantile(k, 0.5)', f: 'approx_quantile(d, 0.5)', g: median(k), h: 'quantile(zz, 0.5)', " +
 			"i: 'quantile(x, NaN)', j: 'median(x, 0.5)', l: 'quantile(, 0.5)', m: 'quantile(col(\"x\"), 0.5)', n: 'quantile(d, 1)'}}",
-			[]string{left}, []string{"E0305 aggregates.a: quantile needs a column and a share", `E0305 aggregates.b: "1.5" is no share from 0 to 1`, `E0305 aggregates.c: "half" is no share`,
+			[]string{left}, []string{"E0305 aggregates.a: quantile needs a column and a share", `E0206 aggregates.b: "1.5" is no share from 0 to 1`, `E0206 aggregates.c: "half" is no share`,
 				`E0301 aggregates.e: column "k" is string, of which there is no quantile`, `E0301 aggregates.f: column "d" is date, of which there is no approx_quantile`,
-				`E0301 aggregates.g: column "k" is string, of which there is no median`, "E0212 aggregates.h: ", `E0305 aggregates.i: "NaN" is no share`,
+				`E0301 aggregates.g: column "k" is string, of which there is no median`, "E0212 aggregates.h: ", `E0206 aggregates.i: "NaN" is no share`,
 				"E0212 aggregates.j: ", "E0305 aggregates.l: quantile needs a column"}},
 		{"table.sort", "{}", []string{left}, []string{"E0207 by: "}},
 		{"table.sort", "[k desc, x nulls first, d asc nulls last]", []string{left}, nil},
@@ -94,7 +94,7 @@ func TestFindings(t *testing.T) {
 		{"table.window", "{columns: {x: lag(x), '@a': rank(), b: median(x), c: sum(zz), e: lag, f: lag(), g: 'sum(k, 3)', h: 'mean(d, 3)', i: 'max(v, 2)', j: mean(x), l: 'lag(x, 0)', m: rank(x), n: 'lag(v, 2)'}}",
 			[]string{left}, []string{"E0108 columns.@a!: ", `E0305 columns.b: no function "median"`, "E0305 columns.c: ", "E0212 columns.c: ",
 				"E0303 columns.e: ", "E0305 columns.f: lag needs a column", "E0301 columns.g: ", "E0301 columns.h: ", "E0301 columns.i: ", "E0305 columns.j: ",
-				"E0303 columns.l: ", "E0305 columns.m: "}},
+				"E0206 columns.l: ", "E0305 columns.m: "}},
 	} {
 		t.Run(c.name+" "+c.options, func(t *testing.T) {
 			optest.Want(t, optest.Findings(t, c.name, c.options, operators.Task{}, c.in...), c.want...)

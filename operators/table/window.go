@@ -174,7 +174,7 @@ func near(name, text string, in operators.Schema) (f operators.Field, c rel.Near
 	if count != "" {
 		k, err := strconv.Atoi(count)
 		if err != nil || k < 1 || k > nearMax {
-			l.Add(diag.New(diag.ExprSyntax, at, "%q is no number of rows from 1 to %d", count, nearMax))
+			l.Add(diag.New(diag.OptionBound, at, "%q is no number of rows from 1 to %d", count, nearMax))
 		}
 		c.K = k
 	} else if wide {
