@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/headrace/headrace/operators"
@@ -55,7 +56,7 @@ func CheckScalar(src string, known func(name string) bool, names []string, at di
 	c.name = func(c *checker, name string, n ast.Node) val {
 		if !known(name) {
 			d := c.fail(diag.UnknownMetric, n, "no metric %q", name)
-			d.Help = diag.DidYouMean(name, "metrics", names)
+			d.Help = metricsHelp(name, names)
 			return unknown
 		}
 		return use(Metric{Name: name, Metric: name}, n)
@@ -74,13 +75,31 @@ func CheckScalar(src string, known func(name string) bool, names []string, at di
 	if t.Type.Kind != batch.Unknown && t.Type.Kind != batch.Bool {
 		list.Add(diag.New(diag.GateBad, at, "the line gives %s, not true or false", t.Type).WithHelp("auc >= 0.65"))
 	} else if t.Type.Kind == batch.Bool && len(s.metrics) == 0 {
-		list.Add(diag.New(diag.GateBad, at, "the line names no metric").WithHelp("%s", diag.DidYouMean("", "metrics", names)))
+		list.Add(diag.New(diag.GateBad, at, "the line names no metric").WithHelp("%s", metricsHelp("", names)))
 	}
 	if list.Failed() {
 		return nil, list
 	}
 	s.graph = t.Program("ok", boolType)
 	return s, list
+}
+
+// metricsHelp suggests a metric. The champion's have the names of the new model's and are not listed beside them.
+func metricsHelp(name string, names []string) string {
+	var own []string
+	for _, n := range names {
+		if !strings.HasPrefix(n, "champion.") {
+			own = append(own, n)
+		}
+	}
+	help := diag.DidYouMean("", "metrics", own)
+	if near := diag.Nearest(name, names); near != "" {
+		help = fmt.Sprintf("did you mean %q? %s", near, help)
+	}
+	if len(own) < len(names) {
+		help += "; each also as champion.NAME"
+	}
+	return help
 }
 
 // sliceRef reads slice(metric, "column", "value") or worst(metric, "column").
@@ -104,7 +123,7 @@ func (c *checker) sliceRef(fn string, n *ast.CallNode, known func(string) bool, 
 	}
 	if !known(name) {
 		d := c.fail(diag.UnknownMetric, n.Arguments[0], "no metric %q", name)
-		d.Help = diag.DidYouMean(name, "metrics", names)
+		d.Help = metricsHelp(name, names)
 		return m, false
 	}
 	m.Metric = name

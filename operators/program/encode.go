@@ -169,7 +169,7 @@ func Decode(r *canon.Reader) (g Graph) {
 		}
 		k, ok := NewKind(id)
 		if !ok {
-			r.Fail("no node kind %q: a newer version wrote this", id)
+			r.Fail("no node kind %q: a newer version, or a program with operators of its own, wrote this", id)
 			return Graph{}
 		}
 		for _, s := range n.In {
