@@ -482,7 +482,7 @@ func (x *loader) sources(n *param.Node) {
 	}
 	for i, k := range n.Keys {
 		x.id(k, "source")
-		s := &Source{ID: k.Text, Place: k.Place}
+		s := &Source{ID: k.Text, Place: k.Place, Line: k.Line}
 		x.names[k.Text] = &target{source: s, place: k.Place}
 		x.p.Sources = append(x.p.Sources, s)
 		if s.Bad = !x.isMap(n.Items[i], "a source"); s.Bad {
@@ -629,7 +629,7 @@ func (x *loader) sinks(n *param.Node) {
 	}
 	for i, k := range n.Keys {
 		x.id(k, "sink")
-		s := &Sink{ID: k.Text, Place: k.Place}
+		s := &Sink{ID: k.Text, Place: k.Place, Line: k.Line}
 		x.p.Sinks = append(x.p.Sinks, s)
 		if s.Bad = !x.isMap(n.Items[i], "a sink"); s.Bad {
 			continue

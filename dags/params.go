@@ -212,10 +212,13 @@ func checkValue(b paramBlock, s string) error {
 			return fmt.Errorf("%q is no path", s)
 		}
 	}
+	low, high := b.Min != nil && compare(*b.Min) < 0, b.Max != nil && compare(*b.Max) > 0
 	switch {
-	case b.Min != nil && compare(*b.Min) < 0:
+	case (low || high) && b.Min != nil && b.Max != nil:
+		return fmt.Errorf("%s is not from %s to %s", s, *b.Min, *b.Max)
+	case low:
 		return fmt.Errorf("%s is below %s", s, *b.Min)
-	case b.Max != nil && compare(*b.Max) > 0:
+	case high:
 		return fmt.Errorf("%s is above %s", s, *b.Max)
 	case b.Enum != nil && !slices.Contains(b.Enum, s):
 		return fmt.Errorf("%q is none of %s", s, strings.Join(b.Enum, ", "))

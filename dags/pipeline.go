@@ -61,6 +61,7 @@ type Source struct {
 	RowsMin  int64
 	RowsMax  int64 // 0: no bound
 	Place    diag.Place
+	Line     string
 	ExpectAt diag.Place
 }
 
@@ -160,6 +161,7 @@ type Sink struct {
 	Decoded connectors.Options // as of a Source
 	Bad     bool
 	Place   diag.Place
+	Line    string
 }
 
 // Test is a test of a step, in the file.

@@ -15,6 +15,7 @@ import (
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/bundle"
+	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/model"
 	"github.com/headrace/headrace/operators/program"
 )
@@ -88,7 +89,7 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 		i := data.Schema().Index(k)
 		switch {
 		case i < 0:
-			return nil, badArgument("%s: no column %q to keep; there are %s", from, k, strings.Join(data.Schema().Names(), ", "))
+			return nil, helped(diag.DidYouMean(k, "columns", data.Schema().Names()), "%s: no column %q to keep", from, k)
 		case slices.Contains(in[len(b.Inputs):], i):
 			return nil, badArgument("--keep %s: it is named twice", k)
 		}
@@ -107,7 +108,7 @@ func Predict(ctx context.Context, cfg Config, ref, from, to string, keep []strin
 	}
 	format, ok := connectors.ByExtension(to)
 	if !ok {
-		return nil, badArgument("%s: no format is known by that name's end; there are %s", to, extensions())
+		return nil, noFormat(to)
 	}
 	if hasFile(cfg.FS, data, to) {
 		return nil, badArgument("%s: it would be written over its own input", to)
@@ -182,7 +183,7 @@ func writtenNames(s operators.Schema, none batch.Batch, kept int) (operators.Sch
 func openFile(ctx context.Context, fs files.FS, path string, want []operators.Field) (connectors.Dataset, error) {
 	f, ok := connectors.ByExtension(path)
 	if !ok {
-		return nil, badArgument("%s: no format is known by that name's end; there are %s", path, extensions())
+		return nil, noFormat(path)
 	}
 	opt := f.Options()
 	*opt.Locate() = path

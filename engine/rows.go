@@ -44,7 +44,7 @@ func Rows(ctx context.Context, p *dags.Pipeline, cfg Config, step, path string) 
 	cfg = cfg.filled(p)
 	f, ok := connectors.ByExtension(path)
 	if !ok {
-		return 0, badArgument("%s: no format is known by that name's end; there are %s", path, extensions())
+		return 0, noFormat(path)
 	}
 	x, pl, n, err := prepared(ctx, p, cfg, step)
 	defer closeSources(pl)
@@ -96,15 +96,19 @@ func create(ctx context.Context, fs files.FS, f connectors.Format, path string, 
 	return opt.Create(ctx, fs, schema)
 }
 
-func extensions() string {
+// noFormat is what is said of a file whose name's end tells no format.
+func noFormat(path string) error {
 	var s []string
 	for _, f := range connectors.Formats() {
 		s = append(s, f.Extensions...)
 	}
-	return strings.Join(s, ", ")
+	return helped("there are "+strings.Join(s, ", "), "%s: no format is known by that name's end", path)
 }
 
 // badArgument is a mistake on the command line: exit code 2.
-func badArgument(format string, args ...any) error {
-	return diag.List{diag.New(diag.BadArgument, diag.At{}, format, args...)}.Err()
+func badArgument(format string, args ...any) error { return helped("", format, args...) }
+
+// helped is a bad argument with what would be right.
+func helped(help, format string, args ...any) error {
+	return diag.List{diag.New(diag.BadArgument, diag.At{}, format, args...).WithHelp("%s", help)}.Err()
 }

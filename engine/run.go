@@ -90,7 +90,7 @@ func overwrites(fs files.FS, pl *plan.Plan) (list diag.List) {
 		}
 		if what != "" {
 			d := diag.New(diag.SinkBad, diag.At{}, "sink %q would write over %s: %s", s.ID, what, to)
-			d.Place = s.Decl.Place
+			d.Place, d.Source, d.Help = s.Decl.Place, s.Decl.Line, "give the sink another path"
 			list = append(list, d)
 		}
 	}
@@ -148,7 +148,12 @@ func opener(ctx context.Context, cfg Config) func(*dags.Source, []connectors.Wan
 		d, err := s.Decoded.Open(ctx, cfg.FS, want)
 		if err != nil {
 			at := diag.New(diag.SourceBad, diag.At{}, "source %q: %v", s.ID, err)
-			at.Place = s.Place
+			at.Place, at.Source = s.Place, s.Line
+			if path := s.Decoded.Locate(); path != nil && *path != "" && errors.Is(err, fs.ErrNotExist) {
+				if abs, err := filepath.Abs(*path); err == nil {
+					at.Help = "a path starts from the folder of the DAG file: " + abs
+				}
+			}
 			return nil, diag.List{at}
 		}
 		return d, nil

@@ -19,6 +19,7 @@ import (
 	"github.com/headrace/headrace/dags"
 	"github.com/headrace/headrace/engine"
 	"github.com/headrace/headrace/engine/exec"
+	"github.com/headrace/headrace/engine/store"
 	"github.com/headrace/headrace/operators/diag"
 )
 
@@ -100,6 +101,10 @@ func (a *app) fail(err error) int {
 		fmt.Fprintf(a.errs, "headrace: %v\n", err)
 		return engine.ExitInvalid
 	}
+	var none *store.NoModel
+	if errors.As(err, &none) {
+		err = diag.List{diag.New(diag.BadArgument, diag.At{}, "%s", none.What).WithHelp("%s", none.Help)}.Err()
+	}
 	if l, ok := diag.From(err); ok {
 		a.render(l)
 		return engine.ExitCode(err)
@@ -167,6 +172,12 @@ before a row is read.`,
 			return nil
 		},
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if st, err := os.Stat(a.workspace); err == nil && !st.IsDir() {
+				return usage{fmt.Errorf("--workspace %s: it is a file, and a workspace is a folder", a.workspace)}
+			}
+			return nil
+		},
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		msg, _, _ := strings.Cut(err.Error(), ": strconv.") // Go's own words say nothing to who typed it

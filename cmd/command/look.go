@@ -22,6 +22,7 @@ import (
 	"github.com/headrace/headrace/engine/report"
 	"github.com/headrace/headrace/engine/store"
 	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/diag"
 )
 
 func (a *app) peek() *cobra.Command {
@@ -64,6 +65,9 @@ func (a *app) runs() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(all) == 0 && dag != "" {
+				return a.noRuns(dag)
+			}
 			if a.jsonOut {
 				return a.json(map[string]any{"version": 1, "runs": all})
 			}
@@ -80,6 +84,21 @@ func (a *app) runs() *cobra.Command {
 		}}
 	c.Flags().BoolVar(&a.jsonOut, "json", false, "print JSON")
 	return c
+}
+
+// noRuns says which DAGs have runs where one has none.
+func (a *app) noRuns(dag string) error {
+	all, err := a.ws().Runs("")
+	if err != nil {
+		return err
+	}
+	var have []string
+	for _, r := range all {
+		have = append(have, r.DAG)
+	}
+	slices.Sort(have)
+	return diag.List{diag.New(diag.BadArgument, diag.At{}, "no runs of %q in %s", dag, a.workspace).
+		WithHelp("%s", diag.DidYouMean(dag, "DAGs", slices.Compact(have)))}.Err()
 }
 
 func (a *app) json(v any) error {

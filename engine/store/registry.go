@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/headrace/headrace/connectors/files"
+	"github.com/headrace/headrace/operators/diag"
 )
 
 // VersionMeta is version.json: what is known of a published version beside its bundle.
@@ -192,7 +193,7 @@ func (w *Workspace) SetAlias(name, alias string, version int) error {
 		return err
 	}
 	if _, err := w.fs.Stat(path.Join(w.model(name), "versions", strconv.Itoa(version), "manifest.json")); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("model %s version %d: %w", name, version, ErrNoModel)
+		return w.noModel(name, "version "+strconv.Itoa(version))
 	} else if err != nil {
 		return fmt.Errorf("model %s version %d: %w", name, version, err)
 	}
@@ -227,7 +228,7 @@ func (w *Workspace) Resolve(name, alias string) (int, fs.FS, error) {
 	dir := path.Join(w.model(name), "versions", strconv.Itoa(v))
 	manifest, err := w.read(path.Join(dir, "manifest.json"))
 	if errors.Is(err, fs.ErrNotExist) && alias != "" {
-		return 0, nil, fmt.Errorf("model %s version %d: %w", name, v, ErrNoModel)
+		return 0, nil, w.noModel(name, "version "+alias)
 	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("model %s version %d: %w", name, v, err)
@@ -246,7 +247,7 @@ func (w *Workspace) Resolve(name, alias string) (int, fs.FS, error) {
 func (w *Workspace) alias(name, alias string) (int, error) {
 	data, err := w.read(path.Join(w.model(name), "aliases", alias))
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, fmt.Errorf("model %s@%s: %w", name, alias, ErrNoModel)
+		return 0, w.noModel(name, fmt.Sprintf("alias %q", alias), alias)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("model %s@%s: %w", name, alias, err)
@@ -256,6 +257,24 @@ func (w *Workspace) alias(name, alias string) (int, error) {
 		return 0, fmt.Errorf("model %s@%s: its file holds %q, no version", name, alias, data)
 	}
 	return v, nil
+}
+
+// noModel says what of a model is not there; alias is the one that was looked for, if one was.
+func (w *Workspace) noModel(name, what string, alias ...string) error {
+	have, err := w.numbers(name)
+	if err != nil || len(have) == 0 {
+		models, _ := w.folders(path.Join(w.dir, "models")) // what cannot be listed is not suggested
+		return &NoModel{fmt.Sprintf("no model %q in %s", name, w.dir), diag.DidYouMean(name, "models", models)}
+	}
+	e := &NoModel{fmt.Sprintf("model %s has no %s", name, what), fmt.Sprintf("its versions are %d to %d", have[0], have[len(have)-1])}
+	if len(have) == 1 {
+		e.Help = fmt.Sprintf("its only version is %d", have[0])
+	}
+	if alias != nil {
+		aliases, _ := w.files(path.Join(w.model(name), "aliases"))
+		e.Help = diag.DidYouMean(alias[0], "aliases", aliases)
+	}
+	return e
 }
 
 // sub shows a folder of a files.FS as an fs.FS; names are held inside it.

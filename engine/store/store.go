@@ -23,8 +23,16 @@ import (
 	"github.com/headrace/headrace/connectors/files"
 )
 
-// ErrNoModel is wrapped where there is no such model, version or alias.
+// ErrNoModel is what a NoModel is.
 var ErrNoModel = errors.New("no such model")
+
+// NoModel says which model, version or alias is not there, and which are.
+type NoModel struct{ What, Help string }
+
+func (e *NoModel) Error() string { return e.What }
+
+// Is makes it an ErrNoModel.
+func (e *NoModel) Is(target error) bool { return target == ErrNoModel }
 
 // ErrBadName is wrapped where a name of a model, an alias or a DAG could not be a file's.
 var ErrBadName = errors.New("letters, digits, _ - and . only")

@@ -73,7 +73,7 @@ const (
 
 // Summaries says each code in a few words; the reference is made from it, and a test holds that every code is here.
 var Summaries = map[Code]string{
-	YAMLSyntax:       "the file is not YAML",
+	YAMLSyntax:       "the file cannot be read, or is not YAML",
 	YAMLSubset:       "YAML that a DAG file may not use: tags, anchors, aliases, merge keys, a second document, too deep, too long",
 	DuplicateKey:     "one key twice in a map",
 	UnknownKey:       "a key that is not known here",
