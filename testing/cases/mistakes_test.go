@@ -251,6 +251,9 @@ var furtherMistakes = []mistake{
 	{name: "rename onto a column that is there", old: "      - clean.keep: [hour", new: "      - clean.rename: {distance: §origin}\n      - clean.keep: [hour", code: "E0302"},
 	{name: "feature that is a time", old: "destination, late]", new: "destination, late, date]", also: [2]string{"    train.gbdt:\n", "    §train.gbdt:\n"}, code: "E0503"},
 	{name: "label kept away from the model", old: ", destination, late]", new: ", destination]", also: [2]string{"    train.gbdt:\n", "    §train.gbdt:\n"}, code: "E0502"},
+	{name: "weight of a class that is none", old: "      leaves: 63\n", new: "      leaves: 63\n      class_weight: {true: 3, §yes: 1}\n", code: "E0208"},
+	{name: "class that weighs nothing", old: "      leaves: 63\n", new: "      leaves: 63\n      class_weight: {true: §0}\n", code: "E0206"},
+	{name: "class_weight misspelt", old: "      leaves: 63\n", new: "      leaves: 63\n      class_weight: §balance\n", code: "E0208"},
 	// Leakage.
 	{name: "fit on the valid part", old: "\ngates:\n", new: "\n  aside: {from: split.valid, §feature.scale: {columns: [distance], method: minmax}}\n\ngates:\n", code: "E0401"},
 	{name: "ancestor of the label", old: "predict_at: scheduling\n", new: "predict_at: arrival\n", also: [2]string{"destination, late]", "destination, late, §delay]"}, code: "E0403"},

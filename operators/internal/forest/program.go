@@ -61,6 +61,17 @@ func Learn(r model.Roles, train operators.Table) (*Learnt, error) {
 	return l, nil
 }
 
+// Weigh multiplies the weights of the rows by those of their classes.
+func (l *Learnt) Weigh(o *model.ClassWeight) (k model.ClassWeights, err error) {
+	label := &l.train.Cols[len(l.roles.Features)]
+	if l.Classes != nil {
+		k, l.Data.Weight, err = model.WeighClasses(o, l.roles.Target, l.Classes, label, l.Label.Class, l.Data.Weight)
+	} else {
+		k, l.Data.Weight, err = model.WeighClasses(o, l.roles.Target, nil, label, l.Label.Values, l.Data.Weight)
+	}
+	return k, err
+}
+
 // Program is a model as it is applied: the mean of the trees, and of classes the decision.
 func (l *Learnt) Program(m *Model, threshold float64) program.Graph {
 	var g program.Graph

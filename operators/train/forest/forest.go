@@ -28,6 +28,8 @@ type Operator struct {
 	RowSample float64  `param:"row_sample" doc:"rows that each tree draws, as a share of all" default:"1" min:">0" max:"1"`
 	Seed      int64    `param:"seed" doc:"another number draws other rows, columns and thresholds" default:"0"`
 	Threshold float64  `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+
+	model.ByClass `param:",inline"`
 }
 
 const extraTrees = "extra_trees"
@@ -95,6 +97,7 @@ var learner = model.Learner{Name: "train.forest", Tasks: []operators.TaskKind{op
 func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := learner.Check(s)
 	l.Add(conflicts(s.Task.Kind, o.Criterion, o.Threshold)...)
+	l.Add(o.CheckClasses(s)...)
 	if o.Leaves == 1 {
 		l.Add(oneLeaf())
 	}
@@ -168,14 +171,19 @@ func (o *Operator) columns(kind operators.TaskKind, n int) int {
 
 // Fit learns from the train rows.
 func (o *Operator) Fit(s operators.Site, env operators.Env, train, _ operators.Table) (out operators.Fitted, err error) {
-	out, _, _, err = fit("train.forest", s, env, train, func(columns int) forest.Options { return o.options(s, columns) }, o.Threshold)
+	out, _, _, err = fit("train.forest", s, env, train, func(columns int) forest.Options { return o.options(s, columns) }, &o.ByClass, o.Threshold)
 	return out, err
 }
 
 // fit learns a forest; options are asked for with the number of columns.
-func fit(name string, s operators.Site, env operators.Env, train operators.Table, options func(columns int) forest.Options, threshold float64,
+func fit(name string, s operators.Site, env operators.Env, train operators.Table, options func(columns int) forest.Options, by *model.ByClass,
+	threshold float64,
 ) (out operators.Fitted, l *forest.Learnt, m *forest.Model, err error) {
 	if l, err = forest.Learn(model.RolesOf(s), train); err != nil {
+		return out, nil, nil, err
+	}
+	var weights model.ClassWeights
+	if weights, err = l.Weigh(&by.ClassWeight); err != nil {
 		return out, nil, nil, err
 	}
 	o := options(len(l.Data.Features))
@@ -191,6 +199,7 @@ func fit(name string, s operators.Site, env operators.Env, train operators.Table
 	}
 	out.Program = l.Program(m, threshold)
 	out.Notes = notes(m, l, train.N)
+	out.Notes.Facts = append(out.Notes.Facts, weights.Facts()...)
 	return out, l, m, nil
 }
 

@@ -276,6 +276,53 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// class_weight is a column of weights, to the bit, out of bag too.
+func TestClassWeight(t *testing.T) {
+	for kind, classes := range map[operators.TaskKind][]string{operators.Binary: {"true", "false"}, operators.Multiclass: {"class 0", "class 1", "class 2", "class 3", "class 4"}} {
+		in, b, task := table(9, 1500, kind)
+		var of []string
+		other := b
+		other.Cols = append([]batch.Column(nil), b.Cols...)
+		w := append([]float64(nil), b.Cols[6].Float64s()...)
+		for c, name := range classes {
+			of = append(of, fmt.Sprintf("%s: %v", name, 0.25+float64(c)))
+			for i := range w {
+				if operators.FormatValue(&b.Cols[7], i) == name {
+					w[i] *= 0.25 + float64(c)
+				}
+			}
+		}
+		other.Cols[6] = batch.OfFloat64s(w)
+		option := "class_weight: {" + strings.Join(of, ", ") + "}"
+		for _, x := range []struct {
+			with, without operators.Gather
+			options       string
+		}{{&Operator{}, &Operator{}, "trees: 6"}, {&Tree{}, &Tree{}, "max_depth: 5"}} {
+			modeltest.Options(t, "{"+x.options+", "+option+"}", x.with)
+			modeltest.Options(t, "{"+x.options+"}", x.without)
+			got, err := modeltest.Fit(t, x.with, operators.TestEnv(), in, b, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := modeltest.Fit(t, x.without, operators.TestEnv(), in, other, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plain, err := modeltest.Fit(t, x.without, operators.TestEnv(), in, b, task)
+			if err != nil {
+				t.Fatal(err)
+			}
+			facts := len(want.Notes.Facts)
+			if !bytes.Equal(got.Program.Marshal(), want.Program.Marshal()) || fmt.Sprint(got.Notes.Facts[:facts]) != fmt.Sprint(want.Notes.Facts) && x.options == "trees: 6" {
+				t.Errorf("%s, %s: %s is another model than the column of weights", kind, x.options, option)
+			}
+			if bytes.Equal(got.Program.Marshal(), plain.Program.Marshal()) {
+				t.Errorf("%s, %s: %s changes nothing", kind, x.options, option)
+			}
+		}
+	}
+}
+
 // Data that cannot be learnt are refused, and the memory that is asked for may not be had.
 func TestRefuses(t *testing.T) {
 	in, b, task := table(7, 50, operators.Binary)

@@ -21,6 +21,8 @@ type Tree struct {
 	Prune     float64 `param:"prune" doc:"what each leaf must take off the impurity of all rows: splits that gain less are taken back, as minimal cost-complexity pruning has it; ccp_alpha of scikit-learn" default:"0" min:"0"`
 	Bins      int     `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
 	Threshold float64 `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+
+	model.ByClass `param:",inline"`
 }
 
 func init() {
@@ -79,6 +81,24 @@ func init() {
 				train | 3           | 30            | 30.5
 				train | 4           | 31            | 30.5
 				test  | 2           | 0             | 10.5`,
+		}, {
+			Doc:     "a late row counts as nine: p is of rows so weighted",
+			Options: "{class_weight: {true: 9}}",
+			Task:    operators.Task{Kind: operators.Binary, Label: "late"},
+			In: []string{`
+				_part | hour int64 | late bool
+				train | 8          | false
+				train | 8          | false
+				train | 8          | false
+				train | 8          | true
+				test  | 9          | false`},
+			Out: `
+				_part | hour int64 | late bool | p float64 | pred bool
+				train | 8          | false     | 0.75      | true
+				train | 8          | false     | 0.75      | true
+				train | 8          | false     | 0.75      | true
+				train | 8          | true      | 0.75      | true
+				test  | 9          | false     | 0.75      | true`,
 		}},
 	})
 }
@@ -89,6 +109,7 @@ var treeLearner = model.Learner{Name: "train.tree", Tasks: learner.Tasks, Nulls:
 func (o *Tree) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := treeLearner.Check(s)
 	l.Add(conflicts(s.Task.Kind, o.Criterion, o.Threshold)...)
+	l.Add(o.CheckClasses(s)...)
 	if o.Leaves == 1 {
 		l.Add(oneLeaf())
 	}
@@ -105,7 +126,7 @@ func (o *Tree) Fit(s operators.Site, env operators.Env, train, _ operators.Table
 			Criterion: criterion(o.Criterion), Trees: 1, Columns: max(1, columns), Bins: o.Bins, MaxDepth: o.MaxDepth, MinRows: o.MinRows,
 			Leaves: o.Leaves, RowSample: 1, Prune: o.Prune, Seed: hash.Combine(s.Seed, 0),
 		}
-	}, o.Threshold)
+	}, &o.ByClass, o.Threshold)
 	if err == nil {
 		out.Notes.Facts = append(out.Notes.Facts, rules(m, l)...)
 	}

@@ -34,14 +34,15 @@ type Operator struct {
 
 	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees"`
 
-	Losses  `param:",inline"`
-	Growing `param:",inline"`
+	Losses        `param:",inline"`
+	Growing       `param:",inline"`
+	model.ByClass `param:",inline"`
 }
 
 // EarlyStop is train.gbdt's option early_stop.
 type EarlyStop struct {
 	Part   string `param:"part" doc:"the rows that are measured on" enum:"valid" default:"valid"`
-	Metric string `param:"metric" doc:"what is measured; if not given, what the objective makes small" enum:"log_loss|auc|accuracy|rmse|mae|pinball_loss|huber_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance"`
+	Metric string `param:"metric" doc:"what is measured, on rows weighted as train rows are; if not given, what the objective makes small" enum:"log_loss|auc|accuracy|rmse|mae|pinball_loss|huber_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance"`
 	Rounds int    `param:"rounds" doc:"rounds without a better metric; 0 does not stop" default:"20" min:"0"`
 }
 
@@ -177,6 +178,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 		l.Add(diag.New(diag.OptionConflict, diag.Option("threshold"), "threshold is for binary tasks, the task is multiclass").
 			WithHelp("leave it out: pred is the likeliest class"))
 	}
+	l.Add(o.CheckClasses(s)...)
 	o.checkGrowth(&l)
 	o.checkConstraints(s, &l)
 	o.checkContinue(s, out.Model, &l)
@@ -232,6 +234,9 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	if o.refits(from) {
 		bytes += 8 * rows * int64(len(r.Features)) // numbers, for trees to ask for them
 	}
+	if o.ClassWeight.Given() {
+		bytes += 8 * rows
+	}
 	if err := env.Grant(bytes); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
@@ -243,6 +248,10 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	if err != nil {
 		return out, err
 	}
+	var weights model.ClassWeights
+	if weights, data.Weight, err = model.WeighClasses(&o.ClassWeight, r.Target, classes, &train.Cols[len(r.Features)], data.Label, data.Weight); err != nil {
+		return out, err
+	}
 	opt.Classes = len(classes)
 	if more := int64(opt.Classes) - 1; more > 0 {
 		if err := env.Grant(bytes + rows*(16+opt.keptBytes())*more); err != nil { // scores and gradients of each further class
@@ -252,6 +261,9 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	var held *Data
 	if o.stops() {
 		d, _, err := tableData(v, r, valid, classes, false)
+		if err == nil {
+			d.Weight, err = model.Weigh(weights, d.Label, d.Weight)
+		}
 		if err != nil {
 			return out, fmt.Errorf("valid rows: %w", err)
 		}
@@ -295,6 +307,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		}
 	}
 	out.Notes = notes(m, opt, train.N, valid.N, o.start(from, anew))
+	out.Notes.Facts = append(out.Notes.Facts, weights.Facts()...)
 	return out, nil
 }
 

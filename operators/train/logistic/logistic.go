@@ -21,6 +21,8 @@ import (
 type Operator struct {
 	L2        float64 `param:"l2" doc:"penalty on half the squares of the coefficients, but not of the intercept; 1/C of scikit-learn's LogisticRegression" default:"1" min:">0"`
 	Threshold float64 `param:"threshold" doc:"pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+
+	model.ByClass `param:",inline"`
 }
 
 func init() {
@@ -74,6 +76,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 		found.Add(diag.New(diag.OptionConflict, diag.Option("threshold"), "threshold is for binary tasks, the task is multiclass").
 			WithHelp("leave it out: pred is the likeliest class"))
 	}
+	found.Add(o.CheckClasses(s)...)
 	return out, found
 }
 
@@ -97,15 +100,18 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, _ operators.T
 	}
 	var m objective
 	var classes model.Classes
+	var weights model.ClassWeights
 	if label := &train.Cols[k]; r.Kind == operators.Multiclass {
 		var code []int32
 		if classes, code, err = r.Target.Classes(label, w); err == nil {
 			m = &multinomial{code: code, classes: len(classes), l2: o.L2, env: env}
+			weights, w, err = model.WeighClasses(&o.ClassWeight, r.Target, classes, label, code, w)
 		}
 	} else {
 		var y []float64
 		if y, err = r.Target.Learn(label, w); err == nil {
 			m = &binomial{y: y, l2: o.L2, parallel: env.Parallel}
+			weights, w, err = model.WeighClasses(&o.ClassWeight, r.Target, nil, label, y, w)
 		}
 	}
 	if err != nil {
@@ -157,6 +163,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, _ operators.T
 	if left != nil {
 		fact("left out", strings.Join(left, ", "))
 	}
+	out.Notes.Facts = append(out.Notes.Facts, weights.Facts()...)
 	return out, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -157,6 +158,34 @@ func TestSolved(t *testing.T) {
 		}
 		if s := fmt.Sprint(f.Notes.Facts); strings.Contains(s, "not converged") {
 			t.Errorf("%s: %s", c.name, s)
+		}
+	}
+}
+
+// class_weight is a column of weights, to the bit; balanced is what scikit-learn calls so.
+func TestClassWeight(t *testing.T) {
+	x, y, w := problem(700, 4)
+	ones := 0
+	weighted, even := make([]float64, len(y)), make([]float64, len(y))
+	for _, v := range y {
+		ones += v
+	}
+	for i, v := range y {
+		weighted[i], even[i] = w[i]*0.5, float64(len(y))/float64(2*(len(y)-ones))
+		if v == 1 {
+			weighted[i], even[i] = w[i]*3, float64(len(y))/float64(2*ones)
+		}
+	}
+	for _, c := range []struct {
+		options   string
+		w, weighs []float64
+	}{{"{l2: 1, class_weight: {true: 3, false: 0.5}}", w, weighted}, {"{l2: 1, class_weight: balanced}", nil, even}} {
+		o := &Operator{}
+		modeltest.Options(t, c.options, o)
+		got := coefficients(fit(t, o, operators.TestEnv(), x, y, c.w))
+		want := coefficients(fit(t, &Operator{L2: 1, Threshold: half}, operators.TestEnv(), x, y, c.weighs))
+		if !slices.Equal(got.W, want.W) || got.B != want.B {
+			t.Errorf("%s: %v and %v, by a column of weights %v and %v", c.options, got.W, got.B, want.W, want.B)
 		}
 	}
 }
