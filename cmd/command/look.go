@@ -324,7 +324,8 @@ func (a *app) predict() *cobra.Command {
 the row's number and the model's columns, in the order of INPUT. It runs the program that was evaluated.
 
 With --explain it also writes what each feature adds to the raw score of a model of trees (exact TreeSHAP): a column
-shap_FEATURE a feature, and shap_base, the mean over the rows that the model learnt from.`,
+shap_FEATURE a feature, and shap_base, the mean over the rows that the model learnt from; of many classes
+shap_CLASS_FEATURE and shap_CLASS_base, for each of them. Of a forest the raw score is the probability itself.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if output == "" {
 				return usage{fmt.Errorf("-o OUTPUT is missing")}

@@ -318,12 +318,12 @@ func (p *probing) contributions(lo, hi int) ([]float64, error) {
 	}
 	sizes := make([]float64, len(p.features))
 	adds := make([]float64, len(p.features))
-	ensembles := p.shap.Nodes[len(p.shap.Nodes)-1].Kind.(*program.Shap).Of
+	scores := p.shap.Nodes[len(p.shap.Nodes)-1].Kind.(program.Explained).Adds()
 	for i := range hi - lo {
 		member := 0
-		for _, e := range ensembles {
+		for _, names := range scores {
 			clear(adds)
-			for _, name := range e.Trees.Names {
+			for _, name := range names {
 				adds[of[name]] += out[0].Member(member)[i]
 				member++
 			}

@@ -150,12 +150,12 @@ func TestClassWeightOfTwo(t *testing.T) {
 
 func TestClassWeightMistakes(t *testing.T) {
 	for want, n := range map[string]*param.Node{
-		`cannot be "balance"`:   param.Value("balance"),
-		"not a list":            {Kind: param.List},
-		"names no class":        {Kind: param.Map},
-		"not \"much\"":          {Kind: param.Map, Keys: []*param.Node{param.Value("a")}, Items: []*param.Node{param.Value("much")}},
-		"must be above 0":       {Kind: param.Map, Keys: []*param.Node{param.Value("a")}, Items: []*param.Node{param.Value("0")}},
-		"at most 1e+100":        {Kind: param.Map, Keys: []*param.Node{param.Value("a")}, Items: []*param.Node{param.Value("1e101")}},
+		`cannot be "balance"`:    param.Value("balance"),
+		"not a list":             {Kind: param.List},
+		"names no class":         {Kind: param.Map},
+		"not \"much\"":           {Kind: param.Map, Keys: []*param.Node{param.Value("a")}, Items: []*param.Node{param.Value("much")}},
+		"must be above 0":        {Kind: param.Map, Keys: []*param.Node{param.Value("a")}, Items: []*param.Node{param.Value("0")}},
+		"at most 1e+100":         {Kind: param.Map, Keys: []*param.Node{param.Value("a")}, Items: []*param.Node{param.Value("1e101")}},
 		"is a number, not a map": {Kind: param.Map, Keys: []*param.Node{param.Value("a")}, Items: []*param.Node{{Kind: param.Map}}},
 	} {
 		o := &ClassWeight{}

@@ -19,6 +19,7 @@ type Forest struct {
 	Members []string
 	Trees   []Tree
 	Shares  Shares
+	Names   []string // of each feature, for people; none where the trees do not say their Cover either
 
 	types []batch.Type
 	cuts  [][]float64 // of each number, the thresholds of all trees, rising
@@ -67,6 +68,9 @@ func (k *Forest) Init(in, out []batch.Type) error {
 	if err := treeInputs(in, k.Levels); err != nil {
 		return err
 	}
+	if len(k.Names) > 0 && len(k.Names) != len(in) {
+		return fmt.Errorf("%d names of %d features", len(k.Names), len(in))
+	}
 	if err := k.Shares.check(len(k.Members)); err != nil {
 		return err
 	}
@@ -74,7 +78,11 @@ func (k *Forest) Init(in, out []batch.Type) error {
 	k.cuts = make([][]float64, len(in))
 	total := 0
 	for t := range k.Trees {
-		if err := k.Trees[t].check(k.Levels); err != nil {
+		err := k.Trees[t].check(k.Levels)
+		if err == nil {
+			err = k.Trees[t].checkCover(len(k.Names) > 0)
+		}
+		if err != nil {
 			return fmt.Errorf("tree %d: %w", t, err)
 		}
 		for _, l := range k.Trees[t].Leaf {
@@ -133,6 +141,15 @@ func (s *Shares) check(classes int) error {
 		}
 	}
 	return nil
+}
+
+// of is the share of a class in a distribution.
+func (s *Shares) of(distribution int, class int32) float64 {
+	from, to := s.At[distribution], s.At[distribution+1]
+	if at, ok := slices.BinarySearch(s.Class[from:to], class); ok {
+		return s.Share[int(from)+at]
+	}
+	return 0
 }
 
 // pack lays a tree out depth first, children side by side.
@@ -372,6 +389,7 @@ func (k *Forest) Encode(w *canon.Writer) {
 			w.Uint(uint64(l))
 		}
 	}
+	encodeCover(w, k.Names, k.Trees)
 }
 
 // Decode reads the trees.
@@ -389,6 +407,7 @@ func (k *Forest) Decode(r *canon.Reader) {
 		}
 		k.Trees = append(k.Trees, t)
 	}
+	k.Names = decodeCover(r, k.Trees)
 }
 
 func (k *Forest) decodeTree(r *canon.Reader, cuts [][]float64) (t Tree) {

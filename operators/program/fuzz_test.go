@@ -57,6 +57,9 @@ func fuzzGraphs(t testing.TB) []Graph {
 		apart(shap, 3).Renamed(nil, map[string]string{"m.0": "y0", "m.1": "y1"}).Narrow([]string{"y0", "y1"}))
 	voted := One(randomForest(r, []int{9, 1}, levels, 2), named("x", append(f64, i64...)), []Named{{"p", batch.T(batch.Vector)}})
 	g = append(g, apart(voted, 2).Renamed(nil, map[string]string{"m.0": "y0", "m.1": "y1"}))
+	known := coveredForest(r, []int{9, 1}, levels, 2)
+	why := One(&ForestShap{Classes: []string{"a", "b"}, Forest: known}, named("x", append(f64, i64...)), []Named{{"p", batch.T(batch.Vector)}})
+	g = append(g, apart(why, 6).Renamed(nil, map[string]string{"m.0": "y0", "m.1": "y1"}).Narrow([]string{"y0", "y1"}))
 	hot := One(&OneHot{Members: []string{"a", "b"}}, named("x", typesOf(batch.Int32)), []Named{{"p", batch.T(batch.Vector)}})
 	g = append(g, apart(hot, 2).Renamed(nil, map[string]string{"m.0": "y0", "m.1": "y1"}))
 	all := Graph{}

@@ -230,18 +230,20 @@ func lawCoded(in []batch.Column, long bool) []batch.Column {
 	return out
 }
 
-// lawNarrow checks that some of the outputs are what they are among all.
+// lawNarrow checks that some of the outputs are what they are among all: every set of the first three and the last three.
 func lawNarrow(t *testing.T, g Graph, n int, in, want []batch.Column) {
 	t.Helper()
-	if len(g.Out) > 6 {
-		t.Fatal("too many outputs to try all subsets")
-	}
-	for set := 1; set < 1<<len(g.Out); set++ {
+	ends := min(len(g.Out), 6)
+	for set := 1; set < 1<<ends; set++ {
 		var names []string
 		var cols []batch.Column
-		for j, p := range g.Out {
-			if set>>j&1 == 1 {
-				names, cols = append(names, p.Name), append(cols, want[j])
+		for bit := range ends {
+			j := bit
+			if bit >= 3 {
+				j += len(g.Out) - ends
+			}
+			if set>>bit&1 == 1 {
+				names, cols = append(names, g.Out[j].Name), append(cols, want[j])
 			}
 		}
 		h := g.Narrow(names)

@@ -1,8 +1,10 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/canon"
@@ -44,8 +46,15 @@ func init() { Register(func() Kind { return &Shap{} }) }
 // ShapPrefix begins the names of the members: shap_hour, shap_base; of many classes shap_CLASS_hour.
 const ShapPrefix = "shap_"
 
-// Explain gives the graph one output more, of a Shap: what the features add to the raw scores that the output score is made of. Only
-// scores of trees can be told apart so.
+// Explained is a kind whose output is what features add to scores: for each score a member a feature, then its base.
+type Explained interface {
+	Kind
+	// Adds are the features of each score, by name.
+	Adds() [][]string
+}
+
+// Explain gives the graph one output more, of a kind that is Explained: what the features add to the raw scores that the output score is
+// made of. Only scores of trees can be told apart so. A member of score is a class, whose name may begin with score's.
 func Explain(g Graph, score, out string) (Graph, error) {
 	maker := func(slot int) *Node {
 		for i := range g.Nodes {
@@ -59,14 +68,27 @@ func Explain(g Graph, score, out string) (Graph, error) {
 	if at < 0 {
 		return g, fmt.Errorf("the model has no output %q", score)
 	}
-	slots, classes := []int{g.Out[at].Slot}, []string{""}
-	if n := maker(slots[0]); n != nil {
-		if s, ok := n.Kind.(*Softmax); ok {
-			slots, classes = n.In, s.Members
+	names := func(members []string) (classes []string) {
+		for _, m := range members {
+			classes = append(classes, strings.TrimPrefix(m, score+"_"))
 		}
+		return classes
 	}
 	k := &Shap{}
 	node := Node{Kind: k}
+	slots, classes := []int{g.Out[at].Slot}, []string{""}
+	if n := maker(slots[0]); n != nil {
+		switch s := n.Kind.(type) {
+		case *Softmax:
+			slots, classes = n.In, names(s.Members)
+		case *Forest:
+			if len(s.Names) == 0 {
+				return g, errNoCover
+			}
+			slots = nil
+			node = Node{Kind: &ForestShap{Classes: names(s.Members), Forest: s}, In: n.In, Step: n.Step}
+		}
+	}
 	for j, slot := range slots {
 		n := maker(slot)
 		if n == nil {
@@ -77,7 +99,7 @@ func Explain(g Graph, score, out string) (Graph, error) {
 		case !ok:
 			return g, fmt.Errorf("the model ends in %q, and only trees can be explained", n.Kind.ID())
 		case len(t.Names) == 0:
-			return g, fmt.Errorf("the model was made by a version that did not keep how many rows came to each leaf: it can be explained after it is trained again")
+			return g, errNoCover
 		}
 		k.Of = append(k.Of, Ensemble{classes[j], t})
 		node.In, node.Step = append(node.In, n.In...), n.Step
@@ -91,6 +113,8 @@ func Explain(g Graph, score, out string) (Graph, error) {
 	g.Output(out, node.Out[0])
 	return g, nil
 }
+
+var errNoCover = errors.New("the model was made by a version that did not keep how many rows came to each leaf: it can be explained after it is trained again")
 
 // ID is "shap".
 func (*Shap) ID() string { return "shap" }
@@ -133,26 +157,43 @@ func (k *Shap) Init(in, out []batch.Type) error {
 			k.scratch = max(k.scratch, s.rowSize()+s.tableSize())
 		}
 		k.base, k.trees = append(k.base, base), append(k.trees, trees)
-		k.name(e)
 	}
+	var classes []string
+	for _, e := range k.Of {
+		classes = append(classes, e.Class)
+	}
+	k.members = shapMembers(classes, k.Adds())
 	return nil
+}
+
+// Adds are the features of each ensemble.
+func (k *Shap) Adds() (names [][]string) {
+	for _, e := range k.Of {
+		names = append(names, e.Trees.Names)
+	}
+	return names
 }
 
 // shapTablesMax is how many factors of an ensemble are kept; those of the trees beyond are made again for every batch.
 const shapTablesMax = 1 << 20
 
-// name adds the members of an ensemble.
-func (k *Shap) name(e Ensemble) {
-	prefix := ShapPrefix
-	if e.Class != "" {
-		prefix += e.Class + "_"
-	}
-	for _, n := range append(slices.Clone(e.Trees.Names), "base") {
-		for n = prefix + n; slices.Contains(k.members, n); {
-			n += "_" // a feature is called base
+// shapMembers are the members of an Explained kind.
+func shapMembers(classes []string, names [][]string) (members []string) {
+	taken := map[string]bool{}
+	for j, class := range classes {
+		prefix := ShapPrefix
+		if class != "" {
+			prefix += class + "_"
 		}
-		k.members = append(k.members, n)
+		for _, n := range append(slices.Clone(names[j]), "base") {
+			for n = prefix + n; taken[n]; {
+				n += "_" // a feature is called base, or with its class as another with its own
+			}
+			taken[n] = true
+			members = append(members, n)
+		}
 	}
+	return members
 }
 
 // shapTree is a tree with what of its edges does not depend on a row. Edge 2i goes to the left child of node i, 2i+1 to the right one.
@@ -277,8 +318,14 @@ const (
 	edgeHot
 )
 
-// add adds what the features of a row do to phi. x are the features as Trees.feature has them.
+// add adds what the features of a row do to phi. x are the features as treeFeature has them.
 func (s *shapTree) add(phi, x, table, scratch []float64, levels []int32) {
+	s.down(x, table, scratch, levels)
+	s.up(phi, table, scratch)
+}
+
+// down gives the edges their states and what their factors make on the way down, at a leaf times its value.
+func (s *shapTree) down(x, table, scratch []float64, levels []int32) {
 	q, n := len(s.t), len(s.Feature)
 	state, vecs := scratch[:2*n], scratch[2*n:2*n+2*n*q]
 	for i := range n {
@@ -315,6 +362,12 @@ func (s *shapTree) add(phi, x, table, scratch []float64, levels []int32) {
 			}
 		}
 	}
+}
+
+// up sums on the way up.
+func (s *shapTree) up(phi, table, scratch []float64) {
+	q, n := len(s.t), len(s.Feature)
+	state, vecs := scratch[:2*n], scratch[2*n:2*n+2*n*q]
 	for i := n - 1; i >= 0; i-- {
 		sum := 0.0
 		for at := 2 * i; at < 2*i+2; at++ {
@@ -367,7 +420,7 @@ func (k *Shap) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 		cols := in[k.in[e][0]:k.in[e][1]]
 		values := make([][]float64, len(cols))
 		for j := range cols {
-			values[j] = ens.feature(c, j, &cols[j])
+			values[j] = treeFeature(c, ens.Levels[j], &cols[j])
 		}
 		wide := len(cols)
 		x, phi := c.Float64s(shapRows*wide), c.Float64s(shapRows*wide)
@@ -430,16 +483,7 @@ func (k *Shap) Row(f *Frame, in, out []int) error {
 	for e := range k.Of {
 		ens := k.Of[e].Trees
 		lo, hi := k.in[e][0], k.in[e][1]
-		for j, s := range in[lo:hi] {
-			switch l := ens.Levels[j]; {
-			case l == 0:
-				x[lo+j] = frameNumber(f, k.types[lo+j], s)
-			case f.Null[s]:
-				x[lo+j] = float64(l)
-			default:
-				x[lo+j] = levelOf(f.I[s], l)
-			}
-		}
+		treeValues(x[lo:hi], f, in[lo:hi], k.types[lo:hi], ens.Levels)
 		for t := range k.trees[e] {
 			s := &k.trees[e][t]
 			table, rest := s.tables(scratch)
@@ -449,6 +493,20 @@ func (k *Shap) Row(f *Frame, in, out []int) error {
 		phi = phi[hi-lo+1:]
 	}
 	return nil
+}
+
+// treeValues are the features of a row in a frame, as treeFeature has them.
+func treeValues(x []float64, f *Frame, in []int, types []batch.Type, levels []int32) {
+	for j, s := range in {
+		switch l := levels[j]; {
+		case l == 0:
+			x[j] = frameNumber(f, types[j], s)
+		case f.Null[s]:
+			x[j] = float64(l)
+		default:
+			x[j] = levelOf(f.I[s], l)
+		}
+	}
 }
 
 // Encode writes the ensembles.
@@ -497,26 +555,27 @@ func (t *Tree) checkCover(told bool) error {
 }
 
 // encodeCover writes names and covers behind all else, so that trees without them are the bytes that they were before there were any.
-func (k *Trees) encodeCover(w *canon.Writer) {
-	if len(k.Names) == 0 {
+func encodeCover(w *canon.Writer, names []string, trees []Tree) {
+	if len(names) == 0 {
 		return
 	}
-	w.Strings(k.Names)
-	for i := range k.Trees {
-		canon.Ints(w, k.Trees[i].Cover)
+	w.Strings(names)
+	for i := range trees {
+		canon.Ints(w, trees[i].Cover)
 	}
 }
 
-func (k *Trees) decodeCover(r *canon.Reader) {
+func decodeCover(r *canon.Reader, trees []Tree) (names []string) {
 	if r.Err() != nil || r.Rest() == 0 {
-		return
+		return nil
 	}
-	if k.Names = r.Strings(); len(k.Names) == 0 {
+	if names = r.Strings(); len(names) == 0 {
 		r.Fail("names of no features")
 	}
-	for i := range k.Trees {
-		k.Trees[i].Cover = canon.ReadInts[int64](r)
+	for i := range trees {
+		trees[i].Cover = canon.ReadInts[int64](r)
 	}
+	return names
 }
 
 // gaussLegendre are the points and weights of the rule on 0 to 1 that is exact for polynomials of a degree below 2*q.

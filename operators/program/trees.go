@@ -305,7 +305,7 @@ type walker struct {
 func (k *Trees) walker(c *batch.Ctx, in []batch.Column, rows int) *walker {
 	w := &walker{k: k, x: make([][]float64, len(in)), block: c.Uint64s(rows * k.wide())}
 	for j := range in {
-		w.x[j] = k.feature(c, j, &in[j])
+		w.x[j] = treeFeature(c, k.Levels[j], &in[j])
 	}
 	for i := range w.block {
 		w.block[i] = lastKey
@@ -351,9 +351,8 @@ func (w *walker) add(p *packedTree, score []float64) {
 // wide is how many values a row has: two a feature and the one that leaves ask for.
 func (k *Trees) wide() int { return 2*len(k.Levels) + 1 }
 
-// feature is a column as numbers: a code that is none is Levels, what is missing else is NaN.
-func (k *Trees) feature(c *batch.Ctx, j int, col *batch.Column) []float64 {
-	l := k.Levels[j]
+// treeFeature is a column as numbers: of l levels, a code that is none is l; what is missing else is NaN.
+func treeFeature(c *batch.Ctx, l int32, col *batch.Column) []float64 {
 	if l == 0 {
 		return c.Floats(*col)
 	}
@@ -571,7 +570,7 @@ func (k *Trees) Encode(w *canon.Writer) {
 		}
 		w.Floats(t.Leaf)
 	}
-	k.encodeCover(w)
+	encodeCover(w, k.Names, k.Trees)
 }
 
 // Decode reads the trees.
@@ -592,5 +591,5 @@ func (k *Trees) Decode(r *canon.Reader) {
 		}
 		k.Trees = append(k.Trees, t)
 	}
-	k.decodeCover(r)
+	k.Names = decodeCover(r, k.Trees)
 }

@@ -53,11 +53,10 @@ type Label struct {
 // Model is a fitted forest. What it says of a row is the mean over the trees of the leaf that the row reaches.
 type Model struct {
 	Features []trees.Meta
-	Trees    []trees.Tree // Leaf is the mean of the label; of more than two classes, the place in Shares
+	Trees    []trees.Tree // Leaf is the mean of the label; of more than two classes, the place in Shares. Cover has rows as often as they were drawn
 	Shares   Shares
 	Gain     []float64 // of each feature, its share of what the splits gained, mean of the trees
 	OutOfBag *OutOfBag // nil where every tree has all rows
-	Rows     [][]int64 // of each tree's leaves, the rows of the fit there, each as often as it was drawn
 }
 
 // Shares are distributions over classes, each by its classes that are there.
@@ -142,7 +141,8 @@ func fit(t *trees.Team, env Env, data *trees.Data, label *Label, o *Options) (*M
 		for j, x := range t.share {
 			m.Gain[j] += x / float64(o.Trees)
 		}
-		m.Trees, m.Rows = append(m.Trees, t.Tree), append(m.Rows, t.rows)
+		t.Cover = t.rows
+		m.Trees = append(m.Trees, t.Tree)
 	}
 	m.Shares = shares.Shares
 	if !g.draw.all {

@@ -162,8 +162,8 @@ func TestLeaves(t *testing.T) {
 				t.Errorf("%+v: %d leaves, depth %d", o, len(rows), tree.Depth())
 			}
 			for i, in := range rows {
-				if len(in) < o.MinRows || int64(len(in)) != m.Rows[0][i] {
-					t.Fatalf("%+v: leaf %d has %d rows, says %d", o, i, len(in), m.Rows[0][i])
+				if len(in) < o.MinRows || int64(len(in)) != m.Trees[0].Cover[i] {
+					t.Fatalf("%+v: leaf %d has %d rows, says %d", o, i, len(in), m.Trees[0].Cover[i])
 				}
 				if classes > 2 {
 					count := make([]float64, classes)

@@ -81,7 +81,7 @@ func (l *Learnt) Program(m *Model, threshold float64) program.Graph {
 		ts[i] = in.Tree(&m.Trees[i])
 	}
 	if l.Classes == nil {
-		k := &program.Trees{Levels: in.Levels, Trees: ts}
+		k := &program.Trees{Levels: in.Levels, Names: in.Names, Trees: ts}
 		for i := range ts { // a mean is a sum of shares
 			leaf := make([]float64, len(ts[i].Leaf))
 			for j, v := range ts[i].Leaf {
@@ -99,7 +99,7 @@ func (l *Learnt) Program(m *Model, threshold float64) program.Graph {
 		}
 		return g
 	}
-	k := &program.Forest{Levels: in.Levels, Members: l.Classes.Members(), Trees: ts,
+	k := &program.Forest{Levels: in.Levels, Names: in.Names, Members: l.Classes.Members(), Trees: ts,
 		Shares: program.Shares{At: m.Shares.At, Class: m.Shares.Class, Share: m.Shares.Share}}
 	if len(l.Classes) == 2 {
 		k.Shares = twoClasses(ts)

@@ -28,6 +28,7 @@ type Operator struct {
 	RowSample float64  `param:"row_sample" doc:"rows that each tree draws, as a share of all" default:"1" min:">0" max:"1"`
 	Seed      int64    `param:"seed" doc:"another number draws other rows, columns and thresholds" default:"0"`
 	Threshold float64  `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+	Explain   bool     `param:"explain" doc:"add a wide column shap: what each feature adds to p, or to pred of a regression, in a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean over the rows that the trees learnt from; together they are p, or pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base"`
 
 	model.ByClass `param:",inline"`
 }
@@ -36,7 +37,7 @@ const extraTrees = "extra_trees"
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.forest", Version: 1, New: func() operators.Op { return &Operator{} },
+		Name: "train.forest", Version: 2, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits a random forest, or extremely randomised trees, to a label of two classes, of many, or to a number, weighted by task.weight: each " +
 			"tree grows by itself on rows and columns drawn for it, and the forest says the mean of their leaves. Strings are learnt as categories " +
 			"and need no encoding: each tree orders them by the mean label of its rows, or by the first principal component of their classes. " +
@@ -98,6 +99,9 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := learner.Check(s)
 	l.Add(conflicts(s.Task.Kind, o.Criterion, o.Threshold)...)
 	l.Add(o.CheckClasses(s)...)
+	if o.Explain {
+		l.Add(model.Explains(s, &out)...)
+	}
 	if o.Leaves == 1 {
 		l.Add(oneLeaf())
 	}
@@ -171,19 +175,26 @@ func (o *Operator) columns(kind operators.TaskKind, n int) int {
 
 // Fit learns from the train rows.
 func (o *Operator) Fit(s operators.Site, env operators.Env, train, _ operators.Table) (out operators.Fitted, err error) {
-	out, _, _, err = fit("train.forest", s, env, train, func(columns int) forest.Options { return o.options(s, columns) }, &o.ByClass, o.Threshold)
+	out, _, _, err = fit("train.forest", s, env, train, func(columns int) forest.Options { return o.options(s, columns) },
+		around{&o.ClassWeight, o.Threshold, o.Explain})
 	return out, err
 }
 
+// around is what is asked for besides the trees.
+type around struct {
+	weight    *model.ClassWeight
+	threshold float64
+	explain   bool
+}
+
 // fit learns a forest; options are asked for with the number of columns.
-func fit(name string, s operators.Site, env operators.Env, train operators.Table, options func(columns int) forest.Options, by *model.ByClass,
-	threshold float64,
+func fit(name string, s operators.Site, env operators.Env, train operators.Table, options func(columns int) forest.Options, a around,
 ) (out operators.Fitted, l *forest.Learnt, m *forest.Model, err error) {
 	if l, err = forest.Learn(model.RolesOf(s), train); err != nil {
 		return out, nil, nil, err
 	}
 	var weights model.ClassWeights
-	if weights, err = l.Weigh(&by.ClassWeight); err != nil {
+	if weights, err = l.Weigh(a.weight); err != nil {
 		return out, nil, nil, err
 	}
 	o := options(len(l.Data.Features))
@@ -197,7 +208,12 @@ func fit(name string, s operators.Site, env operators.Env, train operators.Table
 	case err != nil:
 		return out, nil, nil, &operators.ErrData{Err: err} // the options are checked: what is left to refuse is in the data
 	}
-	out.Program = l.Program(m, threshold)
+	out.Program = l.Program(m, a.threshold)
+	if a.explain {
+		if out.Program, err = model.Explain(out.Program, s.Task.Kind); err != nil {
+			return out, nil, nil, fmt.Errorf("%s: explain: %w", name, err)
+		}
+	}
 	out.Notes = notes(m, l, train.N)
 	out.Notes.Facts = append(out.Notes.Facts, weights.Facts()...)
 	return out, l, m, nil

@@ -323,6 +323,65 @@ func TestClassWeight(t *testing.T) {
 	}
 }
 
+// The column that explain adds sums to p, of each class to its own, or to pred, over every type of feature, and changes neither.
+func TestExplains(t *testing.T) {
+	for _, kind := range kinds {
+		in, b, task := table(10, 600, kind)
+		for name, ops := range map[string][2]operators.Gather{"forest": {&Operator{}, &Operator{}}, "tree": {&Tree{}, &Tree{}}} {
+			modeltest.Options(t, "{max_depth: 9}", ops[0])
+			modeltest.Options(t, "{max_depth: 9, explain: true}", ops[1])
+			if name == "forest" {
+				modeltest.Options(t, "{trees: 10}", ops[0])
+				modeltest.Options(t, "{trees: 10, explain: true}", ops[1])
+			}
+			var scored [2][]batch.Column
+			for i, op := range ops {
+				f, err := modeltest.Fit(t, op, operators.TestEnv(), in, b, task)
+				if err != nil {
+					t.Fatal(err)
+				}
+				scored[i] = modeltest.Score(t, f.Program, in, b)
+			}
+			plain, out := scored[0], scored[1]
+			shap := &out[len(plain)]
+			score := func(cols []batch.Column, class int) []float64 {
+				if kind == operators.Multiclass {
+					return cols[0].Member(class)
+				}
+				return cols[0].Float64s()
+			}
+			classes := 1
+			if kind == operators.Multiclass {
+				classes = out[0].Wide
+			}
+			wide := shap.Wide / classes
+			spread := 0.0
+			for class := range classes {
+				was, want := score(plain, class), score(out, class)
+				for i := range b.N {
+					if want[i] != was[i] {
+						t.Fatalf("%s, %s, row %d: %v, and unexplained %v", kind, name, i, want[i], was[i])
+					}
+					sum := 0.0
+					for j := range wide {
+						v := shap.Member(class*wide + j)[i]
+						sum += v
+						if j < wide-1 {
+							spread = max(spread, math.Abs(v))
+						}
+					}
+					if math.Abs(sum-want[i]) > 1e-10*(1+math.Abs(want[i])) {
+						t.Fatalf("%s, %s, row %d: contributions to class %d sum to %v, want %v", kind, name, i, class, sum, want[i])
+					}
+				}
+			}
+			if spread < 0.05 {
+				t.Errorf("%s, %s: all contributions are small: nothing is shown", kind, name)
+			}
+		}
+	}
+}
+
 // Data that cannot be learnt are refused, and the memory that is asked for may not be had.
 func TestRefuses(t *testing.T) {
 	in, b, task := table(7, 50, operators.Binary)

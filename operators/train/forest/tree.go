@@ -21,13 +21,14 @@ type Tree struct {
 	Prune     float64 `param:"prune" doc:"what each leaf must take off the impurity of all rows: splits that gain less are taken back, as minimal cost-complexity pruning has it; ccp_alpha of scikit-learn" default:"0" min:"0"`
 	Bins      int     `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
 	Threshold float64 `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+	Explain   bool    `param:"explain" doc:"add a wide column shap: what each feature adds to p, or to pred of a regression, in a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean over the rows that the tree learnt from; together they are p, or pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base"`
 
 	model.ByClass `param:",inline"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.tree", Version: 1, New: func() operators.Op { return &Tree{} },
+		Name: "train.tree", Version: 2, New: func() operators.Op { return &Tree{} },
 		Doc: "Fits one decision tree to a label of two classes, of many, or to a number, weighted by task.weight: what people can read, and the " +
 			"report lists its rules where they are few. Strings are learnt as categories and need no encoding, missing values need no filling; values " +
 			"that train rows do not have count as missing.",
@@ -82,6 +83,24 @@ func init() {
 				train | 4           | 31            | 30.5
 				test  | 2           | 0             | 10.5`,
 		}, {
+			Doc:     "what the feature adds to the mean of each class: with it, it is p",
+			Options: "{explain: true}",
+			Task:    operators.Task{Kind: operators.Multiclass, Label: "kind"},
+			In: []string{`
+				_part | size int64 | kind string
+				train | 1          | ant
+				train | 1          | ant
+				train | 5          | bee
+				train | 9          | cat
+				test  | 2          | bee`},
+			Out: `
+				_part | size int64 | kind string | p vector[p_ant, p_bee, p_cat] | pred string | shap vector[shap_ant_size, shap_ant_base, shap_bee_size, shap_bee_base, shap_cat_size, shap_cat_base]
+				train | 1          | ant         | [1, 0, 0]                     | ant         | [0.5, 0.5, -0.25, 0.25, -0.25, 0.25]
+				train | 1          | ant         | [1, 0, 0]                     | ant         | [0.5, 0.5, -0.25, 0.25, -0.25, 0.25]
+				train | 5          | bee         | [0, 1, 0]                     | bee         | [-0.5, 0.5, 0.75, 0.25, -0.25, 0.25]
+				train | 9          | cat         | [0, 0, 1]                     | cat         | [-0.5, 0.5, -0.25, 0.25, 0.75, 0.25]
+				test  | 2          | bee         | [1, 0, 0]                     | ant         | [0.5, 0.5, -0.25, 0.25, -0.25, 0.25]`,
+		}, {
 			Doc:     "a late row counts as nine: p is of rows so weighted",
 			Options: "{class_weight: {true: 9}}",
 			Task:    operators.Task{Kind: operators.Binary, Label: "late"},
@@ -110,6 +129,9 @@ func (o *Tree) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := treeLearner.Check(s)
 	l.Add(conflicts(s.Task.Kind, o.Criterion, o.Threshold)...)
 	l.Add(o.CheckClasses(s)...)
+	if o.Explain {
+		l.Add(model.Explains(s, &out)...)
+	}
 	if o.Leaves == 1 {
 		l.Add(oneLeaf())
 	}
@@ -126,7 +148,7 @@ func (o *Tree) Fit(s operators.Site, env operators.Env, train, _ operators.Table
 			Criterion: criterion(o.Criterion), Trees: 1, Columns: max(1, columns), Bins: o.Bins, MaxDepth: o.MaxDepth, MinRows: o.MinRows,
 			Leaves: o.Leaves, RowSample: 1, Prune: o.Prune, Seed: hash.Combine(s.Seed, 0),
 		}
-	}, &o.ByClass, o.Threshold)
+	}, around{&o.ClassWeight, o.Threshold, o.Explain})
 	if err == nil {
 		out.Notes.Facts = append(out.Notes.Facts, rules(m, l)...)
 	}
@@ -156,7 +178,7 @@ func rules(m *forest.Model, l *forest.Learnt) (out []operators.Fact) {
 				class, share := m.Shares.Likeliest(int(t.Leaf[leaf]))
 				says = fmt.Sprintf("%s (%s)", model.ClassName(l.Classes[class]), number(share))
 			}
-			out = append(out, operators.Fact{Name: "if " + strings.Join(way, " and "), Text: fmt.Sprintf("%s, %d rows", says, m.Rows[0][leaf])})
+			out = append(out, operators.Fact{Name: "if " + strings.Join(way, " and "), Text: fmt.Sprintf("%s, %d rows", says, t.Cover[leaf])})
 			return
 		}
 		name := m.Features[t.Feature[c]].Name

@@ -30,7 +30,7 @@ type Operator struct {
 	Seed         int64      `param:"seed" doc:"another number draws other samples" default:"0"`
 	EarlyStop    *EarlyStop `param:"early_stop" doc:"end when the metric on held-out rows gets no better, and keep the trees up to the best"`
 	Threshold    float64    `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
-	Explain      bool       `param:"explain" doc:"add a wide column shap: what each feature adds to the raw score of a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean raw score of the rows learnt from; together they are the raw score, of a binary task the log-odds, of poisson, gamma and tweedie the logarithm of pred"`
+	Explain      bool       `param:"explain" doc:"add a wide column shap: what each feature adds to the raw score of a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean raw score of the rows learnt from; together they are the raw score, of a binary task the log-odds, of poisson, gamma and tweedie the logarithm of pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base, of the score whose softmax p is"`
 
 	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees"`
 
@@ -182,11 +182,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	o.checkGrowth(&l)
 	o.checkConstraints(s, &l)
 	o.checkContinue(s, out.Model, &l)
-	switch {
-	case o.Explain && s.Task.Kind == operators.Multiclass:
-		l.Add(diag.New(diag.OptionConflict, diag.Option("explain"), "explain is of one score a row, and each class has its own").
-			WithHelp("leave it out; kind: binary with positive: VALUE tells one class from the others"))
-	case o.Explain:
+	if o.Explain {
 		l.Add(model.Explains(s, &out)...)
 	}
 	return out, l

@@ -354,7 +354,6 @@ func TestOperatorRefuses(t *testing.T) {
 	check("tweedie_power", "tweedie_power is of objective tweedie", &Operator{Losses: Losses{TweediePower: &most}}, in, number)
 	check("metric of another objective", "mean_gamma_deviance is no metric of the objective poisson / there are rmse, mae, mean_poisson_deviance",
 		&Operator{Losses: Losses{Objective: "poisson"}, EarlyStop: &EarlyStop{Metric: "mean_gamma_deviance"}}, in, number)
-	check("explain of many classes", "each class has its own", &Operator{Threshold: half, Explain: true}, in, task)
 	check("metric of many classes", "auc is no metric of the objective multiclass / there are log_loss, accuracy",
 		&Operator{Threshold: half, EarlyStop: &EarlyStop{Metric: "auc"}}, in, task)
 	var b batch.Batch
@@ -458,6 +457,44 @@ func TestOperatorExplains(t *testing.T) {
 		}
 		if math.Abs(scores/trains-mean) > 1e-8*math.Abs(mean) {
 			t.Errorf("%s, %s: the mean raw score of the rows learnt from is %v, the base %v", kind, more, scores/trains, mean)
+		}
+	}
+}
+
+// Of many classes there are contributions to each score, whose softmax is p.
+func TestOperatorExplainsClasses(t *testing.T) {
+	in, b, task := opTable(4, 1000, operators.Multiclass)
+	plain := modeltest.Score(t, opFit(t, "{trees: 8}", operators.TestEnv(), in, b, task).Program, in, b)
+	out := modeltest.Score(t, opFit(t, "{trees: 8, explain: true}", operators.TestEnv(), in, b, task).Program, in, b)
+	p, shap := &out[0], &out[2]
+	features := shap.Wide/3 - 1 // of a class, without the base
+	for class, name := range []string{"high", "low", "middle"} {
+		if got := shap.Members[class*(features+1)]; got != "shap_"+name+"_x" {
+			t.Errorf("class %s begins with %s", name, got)
+		}
+		if got := shap.Members[(class+1)*(features+1)-1]; got != "shap_"+name+"_base" {
+			t.Errorf("class %s ends in %s", name, got)
+		}
+	}
+	scores := make([]float64, 3)
+	for i := range b.N {
+		all := 0.0
+		for class := range scores {
+			score := 0.0
+			for j := range features + 1 {
+				score += shap.Member(class*(features+1) + j)[i]
+			}
+			scores[class] = math.Exp(score)
+			all += scores[class]
+		}
+		for class := range scores {
+			got, want := scores[class]/all, p.Member(class)[i]
+			if want != plain[0].Member(class)[i] {
+				t.Fatalf("row %d: %v, and unexplained %v", i, want, plain[0].Member(class)[i])
+			}
+			if math.Abs(got-want) > 1e-10 {
+				t.Fatalf("row %d, class %d: the softmax of the contributions is %v, p is %v", i, class, got, want)
+			}
 		}
 	}
 }
