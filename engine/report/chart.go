@@ -177,7 +177,7 @@ func curvesOf(name string, fresh operators.ModelResult, champion *operators.Mode
 
 // evaluationCharts are those that the curves allow.
 func evaluationCharts(fresh operators.ModelResult, champion *operators.ModelResult) (out []*chart) {
-	for _, draw := range []func(operators.ModelResult, *operators.ModelResult) *chart{roc, precisionRecall, calibration, predictedVsActual, residuals} {
+	for _, draw := range []func(operators.ModelResult, *operators.ModelResult) *chart{roc, precisionRecall, calibration, predictedVsActual, residuals, scores} {
 		if c := draw(fresh, champion); c != nil {
 			out = append(out, c)
 		}
@@ -299,10 +299,40 @@ func span(all []series, both bool) [2]float64 {
 	return [2]float64{lo - room, hi + room}
 }
 
-// residuals draws the new model's histogram as bars and the champion's as steps over it. Bins of another width hold other shares,
-// so that the champion's are scaled to the width of the new model's.
 func residuals(fresh operators.ModelResult, champion *operators.ModelResult) *chart {
-	all := curvesOf("residuals", fresh, champion)
+	c := histogram("residuals", "Residuals", "label less prediction", fresh, champion)
+	if c == nil {
+		return nil
+	}
+	if c.x.lo < 0 && c.x.hi > 0 {
+		c.line("rule", []float64{0, 0}, []float64{c.y.lo, c.y.hi})
+	}
+	c.barLegend(curvesOf("residuals", fresh, champion), "rmse", "RMSE")
+	return c
+}
+
+func scores(fresh operators.ModelResult, champion *operators.ModelResult) *chart {
+	c := histogram("scores", "Scores", "score", fresh, champion)
+	if c != nil {
+		c.barLegend(curvesOf("scores", fresh, champion), "flagged", "flagged")
+	}
+	return c
+}
+
+// barLegend names the series of a histogram.
+func (c *chart) barLegend(all []series, metric, text string) {
+	c.legend(all, metric, text)
+	for i := range c.Legend {
+		if c.Legend[i].Class == "new" {
+			c.Legend[i].Class = "bar"
+		}
+	}
+}
+
+// histogram draws the new model's as bars and the champion's as steps over it. Bins of another width hold other shares,
+// so that the champion's are scaled to the width of the new model's.
+func histogram(name, title, what string, fresh operators.ModelResult, champion *operators.ModelResult) *chart {
+	all := curvesOf(name, fresh, champion)
 	if all == nil || all[len(all)-1].class != "new" {
 		return nil
 	}
@@ -328,21 +358,12 @@ func residuals(fresh operators.ModelResult, champion *operators.ModelResult) *ch
 	if !finite(lo) || !finite(hi) || !finite(top) || top == 0 {
 		return nil
 	}
-	c := newChart("Residuals", "label less prediction", "share of rows", [2]float64{lo, hi}, [2]float64{0, top * 1.05})
+	c := newChart(title, what, "share of rows", [2]float64{lo, hi}, [2]float64{0, top * 1.05})
 	for _, s := range all {
 		if w := wide(s); s.class == "old" {
 			c.line("old", stairs(s.curve.X, w), twice(s.curve.Y))
 		} else {
 			c.bars(s.curve, w)
-		}
-	}
-	if lo < 0 && hi > 0 {
-		c.line("rule", []float64{0, 0}, []float64{0, top * 1.05})
-	}
-	c.legend(all, "rmse", "RMSE")
-	for i := range c.Legend {
-		if c.Legend[i].Class == "new" {
-			c.Legend[i].Class = "bar"
 		}
 	}
 	return c

@@ -291,7 +291,8 @@ func value(ms []operators.Metric, name string) float64 {
 // Better says in which direction a metric is better: 1 up, -1 down, 0 where it is neither.
 func Better(name string) float64 {
 	switch name {
-	case "auc", "auc_weighted", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1", "r2":
+	case "auc", "auc_weighted", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1",
+		"precision_at_k", "recall_at_k", "r2":
 		return 1
 	case "log_loss", "brier", "rmse", "mae", "pinball_loss", "huber_loss", "mean_poisson_deviance", "mean_gamma_deviance", "mean_tweedie_deviance", "unknown":
 		return -1

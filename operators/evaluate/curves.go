@@ -77,8 +77,8 @@ func (r *rows) calibration(m int) operators.Curve {
 }
 
 const (
-	actualBins   = 20
-	residualBins = 40
+	actualBins    = 20
+	histogramBins = 40
 )
 
 // predictedVsActual is the mean label over the mean prediction, in bins of equally many rows by prediction. Rows are ordered by all
@@ -115,19 +115,24 @@ func (r *rows) predictedVsActual(m int, order []uint32) operators.Curve {
 	return c
 }
 
-// residuals is a histogram of label less prediction: the middle of each bin, and the share of the rows' weight in it.
+// residuals is a histogram of label less prediction.
 func (r *rows) residuals(m int, order []uint32) operators.Curve {
-	c := operators.Curve{Name: "residuals"}
+	return r.histogram("residuals", order, func(i uint32) float64 { return r.y[i] - r.scores[m][i] })
+}
+
+// histogram is the middle of each bin of a value, and the share of the rows' weight in it.
+func (r *rows) histogram(name string, order []uint32, value func(i uint32) float64) operators.Curve {
+	c := operators.Curve{Name: name}
 	lo, hi := math.Inf(1), math.Inf(-1)
 	for _, i := range order {
-		d := r.y[i] - r.scores[m][i]
+		d := value(i)
 		lo, hi = min(lo, d), max(hi, d)
 	}
-	wide := (hi - lo) / residualBins
+	wide := (hi - lo) / histogramBins
 	if math.IsNaN(wide) || math.IsInf(wide, 0) {
 		return c
 	}
-	bins := residualBins
+	bins := histogramBins
 	if wide == 0 {
 		bins = 1
 	}
@@ -136,7 +141,7 @@ func (r *rows) residuals(m int, order []uint32) operators.Curve {
 	for _, i := range order {
 		k := 0
 		if bins > 1 {
-			k = int(min((r.y[i]-r.scores[m][i]-lo)/wide, residualBins-1))
+			k = int(min((value(i)-lo)/wide, histogramBins-1))
 		}
 		w := r.weightAt(i)
 		n[k].add(w, r.w != nil)

@@ -30,13 +30,18 @@ func (o *Options) check(s operators.Site, name string, kind operators.TaskKind, 
 			out.Reads.Parts = 1 << i
 		}
 	}
-	out.Reads.Cols = []string{t.Label}
+	if t.Label != "" {
+		out.Reads.Cols = append(out.Reads.Cols, t.Label)
+	}
 	if t.Weight != "" {
 		out.Reads.Cols = append(out.Reads.Cols, t.Weight)
 	}
 	found := model.CheckTask(name, t, []operators.TaskKind{kind})
 	if found == nil {
-		found = append(model.TargetOf(s).Check(in), model.CheckWeight(s)...)
+		if t.Label != "" {
+			found = targetOf(s).Check(in)
+		}
+		found.Add(model.CheckWeight(s)...)
 	}
 	for _, f := range model.Scores(kind, model.TargetOf(s).Field) {
 		out.Eval.Scores = append(out.Eval.Scores, f.Name)
@@ -64,11 +69,20 @@ func (o *Options) check(s operators.Site, name string, kind operators.TaskKind, 
 	return out, found
 }
 
+// targetOf is the label that models are measured by: that of anomalies tells two classes apart.
+func targetOf(s operators.Site) model.Target {
+	t := model.TargetOf(s)
+	if t.Task.Kind == operators.Anomaly {
+		t.Task.Kind = operators.Binary
+	}
+	return t
+}
+
 func sliceable(t batch.Type) bool { return t.Kind != batch.List && t.Kind != batch.Vector }
 
 // start makes the accumulator of an evaluation.
 func (o *Options) start(s operators.Site, models []string) *rows {
-	r := &rows{target: model.TargetOf(s), weight: s.Task.Weight, slices: make([]coded, len(o.Slices)), scores: make([][]float64, len(models)),
+	r := &rows{target: targetOf(s), blind: s.Task.Label == "", weight: s.Task.Weight, slices: make([]coded, len(o.Slices)), scores: make([][]float64, len(models)),
 		missing: make([]int64, len(models))}
 	if r.multiclass() {
 		r.preds, r.members = make([]coded, len(models)), make([][]string, len(models))

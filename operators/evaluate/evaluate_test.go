@@ -327,7 +327,8 @@ func TestAnyCut(t *testing.T) {
 			c.Float64s()[i] = math.Round(4*math.Abs(r.NormFloat64())) / 3
 		}
 	}
-	for name, tb := range map[string]table{"binary": sliced(1, n), "regression": regression, "multiclass": slicedClasses(1, n)} {
+	for name, tb := range map[string]table{"binary": sliced(1, n), "regression": regression, "multiclass": slicedClasses(1, n),
+		"anomaly": slicedAnomalies(1, n, true), "anomaly without a label": slicedAnomalies(1, n, false)} {
 		t.Run(name, func(t *testing.T) {
 			whole := tb.op.Start(tb.site, tb.names)
 			if err := whole.Add(&batch.Ctx{}, tb.b); err != nil {
@@ -399,7 +400,7 @@ func TestAnyCut(t *testing.T) {
 
 // The metrics of a slice are those of an evaluation of its rows alone.
 func TestSlices(t *testing.T) {
-	for name, tb := range map[string]table{"binary": sliced(2, 400), "multiclass": slicedClasses(2, 400)} {
+	for name, tb := range map[string]table{"binary": sliced(2, 400), "multiclass": slicedClasses(2, 400), "anomaly": slicedAnomalies(2, 400, true)} {
 		t.Run(name, func(t *testing.T) { slicesAlone(t, tb) })
 	}
 }
@@ -565,7 +566,7 @@ func TestCurves(t *testing.T) {
 		a[i] = b[i] + r.NormFloat64()
 	}
 	c = regressionTable(a, b, nil).run(t).Models[0].Curves
-	if len(c) != 2 || len(c[0].X) != actualBins || len(c[1].X) != residualBins {
+	if len(c) != 2 || len(c[0].X) != actualBins || len(c[1].X) != histogramBins {
 		t.Fatalf("curves %v", c)
 	}
 	sum := 0.0
@@ -616,7 +617,7 @@ func TestMissingScores(t *testing.T) {
 
 // The examples of the catalogue: of the model step's rows, those of the part; the metrics of one model.
 func TestExamples(t *testing.T) {
-	for _, name := range []string{"evaluate.binary", "evaluate.multiclass", "evaluate.regression"} {
+	for _, name := range []string{"evaluate.anomaly", "evaluate.binary", "evaluate.multiclass", "evaluate.regression"} {
 		spec, ok := operators.Lookup(name)
 		if !ok || len(spec.Example) == 0 {
 			t.Fatalf("%s has no example", name)

@@ -18,6 +18,7 @@ import (
 // it does not depend on how they came, and what is finished from it does not either.
 type rows struct {
 	target  model.Target
+	blind   bool        // there is no label: the rows are as those of class 0
 	weight  string      // the column, "" for none
 	flags   []uint8     // binary: bit 0 is the label, bit m+1 what model m predicts
 	y       []float64   // regression: the label
@@ -88,19 +89,25 @@ func at(order []uint32, k int) uint32 {
 	return order[k]
 }
 
-// Add takes the label, the weight if there is one, the slices, and for each model its scores.
+// Add takes the label and the weight if there are any, the slices, and for each model its scores.
 func (r *rows) Add(c *batch.Ctx, b batch.Batch) error {
 	var y []float64
 	var err error
-	if r.multiclass() {
-		err = r.addLabel(&b.Cols[0])
-	} else {
-		y, err = r.target.Values(c, &b.Cols[0])
+	cols := b.Cols
+	switch {
+	case r.blind:
+		y = make([]float64, b.N)
+	case r.multiclass():
+		err = r.addLabel(&cols[0])
+	default:
+		y, err = r.target.Values(c, &cols[0])
 	}
 	if err != nil {
 		return err
 	}
-	cols := b.Cols[1:]
+	if !r.blind {
+		cols = cols[1:]
+	}
 	if r.weight != "" {
 		w, err := model.Weights(c, r.weight, &cols[0], false)
 		if err != nil {
