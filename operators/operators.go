@@ -127,6 +127,13 @@ type Model struct {
 	Scores   []string   // its made columns, the one that metrics use first: "p", "pred"
 	Before   *Published // that its fit goes on from; nil: it begins anew
 	Start    string     // that in words, or why it begins anew; "" where nothing else was asked for
+	Aim      Aim
+}
+
+// Aim is what a regression's pred stands for where that is not the mean by squared errors.
+type Aim struct {
+	Quantile float64 // it is that quantile; 0: none
+	Power    float64 // the mean by Tweedie's deviance of that power: 1 is Poisson's, 2 the gamma distribution's; 0: none
 }
 
 // Eval is what an evaluation asks of the engine: batches come with Reads.Cols, then Raw (the columns of the serving place), then,

@@ -13,7 +13,7 @@ import (
 
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
-	"github.com/headrace/headrace/operators/param"
+	"github.com/headrace/headrace/operators/model/modeltest"
 )
 
 // table is a small evaluation: the columns in the order that the engine brings them.
@@ -40,7 +40,7 @@ func binaryTable(y []int, p []float64, threshold float64, w []float64) table {
 }
 
 func regressionTable(y, pred, w []float64) table {
-	t := table{op: &Regression{Options{Part: "test"}}, names: []string{""}}
+	t := table{op: &Regression{Options: Options{Part: "test"}}, names: []string{""}}
 	t.site = site(operators.Task{Kind: operators.Regression, Label: "y"}, batch.Float64, w)
 	t.b = batch.Batch{N: len(y), Cols: []batch.Column{batch.OfFloat64s(y)}}
 	if w != nil {
@@ -130,6 +130,9 @@ func TestScikitLearn(t *testing.T) {
 			P, Pred    []float64
 			Ps         [][]float64
 			Weight     []float64
+			Quantile   *float64 // of a regression, as what follows
+			Deviances  []string
+			Power      *float64
 			Want       map[string]json.RawMessage
 		}
 	}
@@ -153,6 +156,7 @@ func TestScikitLearn(t *testing.T) {
 				tb = multiclassTable(y, c.Ps, c.Weight)
 			default:
 				tb = regressionTable(c.Y, c.Pred, c.Weight)
+				tb.op.(*Regression).Losses = Losses{c.Quantile, c.Deviances, c.Power}
 			}
 			got := tb.run(t).Models[0]
 			if c.Kind == "multiclass" {
@@ -624,11 +628,7 @@ func TestExamples(t *testing.T) {
 		}
 		for _, e := range spec.Example {
 			op := spec.New().(operators.Reduce)
-			n := &param.Node{Kind: param.Map, Keys: []*param.Node{param.Value("part")}, Items: []*param.Node{
-				param.Value(strings.TrimSuffix(strings.TrimPrefix(e.Options, "{part: "), "}"))}}
-			if l := param.Decode(n, op); l != nil {
-				t.Fatal(l)
-			}
+			modeltest.Options(t, e.Options, op)
 			in, b, err := operators.ParseRows(e.In[0])
 			if err != nil {
 				t.Fatal(err)

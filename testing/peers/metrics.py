@@ -11,7 +11,7 @@ Every case has "name", "kind" (binary, multiclass or regression), "y", an option
   multiclass  "ps" has a list a row, of the probabilities of classes 0, 1, ...; the greatest, of equal ones the first, is predicted;
               "y" may have classes beyond those of "ps": their probability is 0. auc is the mean over the classes of "y", each against all
               others, auc_weighted that mean by their weights; "classes" has [precision, recall, f1, auc] of each class of "y" or predicted
-  regression  "pred" is the prediction
+  regression  "pred" is the prediction; of a "quantile" there are pinball_loss and coverage, of "deviances" their means, Tweedie's of "power"
 A null in "want" says that the metric is not defined there (one class only, no spread of y).
 """
 import json
@@ -89,7 +89,7 @@ def multiclass(name, y, p, weight=None):
     return case
 
 
-def regression(name, y, pred, weight=None):
+def regression(name, y, pred, weight=None, quantile=None, deviances=(), power=None):
     y, pred = np.asarray(y, np.float64), np.asarray(pred, np.float64)
     w = {"sample_weight": weight}
     want = {
@@ -98,6 +98,16 @@ def regression(name, y, pred, weight=None):
         "r2": m.r2_score(y, pred, **w) if len(np.unique(y)) > 1 else None,
     }
     case = {"name": name, "kind": "regression", "y": y.tolist(), "pred": pred.tolist()}
+    if quantile is not None:
+        case["quantile"] = quantile
+        want["pinball_loss"] = m.mean_pinball_loss(y, pred, alpha=quantile, **w)
+        want["coverage"] = np.average(y <= pred, weights=weight)
+    if deviances:
+        case["deviances"] = list(deviances)
+    if power is not None:
+        case["power"] = power
+    for name in deviances:
+        want[f"mean_{name}_deviance"] = m.mean_tweedie_deviance(y, pred, power={"poisson": 1, "gamma": 2, "tweedie": power}[name], **w)
     if weight is not None:
         case["weight"] = np.asarray(weight, np.float64).tolist()
     case["want"] = {k: None if v is None else number(v) for k, v in want.items()}
@@ -175,6 +185,21 @@ def cases():
     yield multiclass("certain, right and wrong", [0, 1, 2, 0], [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 0]])
     yield multiclass("one class in the rows", [1, 1, 1], [[0.2, 0.7, 0.1], [0.5, 0.25, 0.25], [0.1, 0.8, 0.1]])
     yield multiclass("two classes", [0, 1, 1], [[0.5, 0.5], [0.25, 0.75], [0.75, 0.25]])
+
+    y = r.normal(size=200)
+    weight = 10 ** r.uniform(-2, 2, 200)
+    yield regression("quantile 0.9", y, 1 + 0.5 * y, quantile=0.9)
+    yield regression("quantile 0.1, weights spanning 1e4", y, 0.5 * y - 1, weight, quantile=0.1)
+    yield regression("quantile that is met by half the rows", y, np.where(y > 0, y, 0), quantile=0.5)
+    mean = np.exp(r.normal(size=200))
+    counts = r.poisson(mean).astype(float)
+    yield regression("counts", counts, mean, deviances=["poisson"])
+    yield regression("counts, weights spanning 1e4", counts, mean[::-1], weight, deviances=["poisson"])
+    amounts = mean * r.gamma(2.0, 0.5, 200)
+    yield regression("amounts", amounts, mean, deviances=["poisson", "gamma", "tweedie"], power=1.5)
+    yield regression("amounts of many scales, weights", amounts**5, mean**5, weight, deviances=["gamma", "tweedie"], power=1.9)
+    yield regression("amounts that are 0 now and then", np.where(counts > 0, amounts, 0), mean, deviances=["poisson", "tweedie"], power=1.2)
+    yield regression("right means", mean, mean, deviances=["poisson", "gamma", "tweedie"], power=1.3)
 
 
 def main():

@@ -173,6 +173,7 @@ func (o *Operator) stops() bool { return o.EarlyStop != nil && o.EarlyStop.Round
 // Check says what is learnt from what.
 func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := o.learner().Check(s)
+	out.Model.Aim = o.aim(s)
 	o.checkObjective(s, &l)
 	if s.Task.Kind == operators.Multiclass && o.Threshold != half {
 		l.Add(diag.New(diag.OptionConflict, diag.Option("threshold"), "threshold is for binary tasks, the task is multiclass").

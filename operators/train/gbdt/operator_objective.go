@@ -34,6 +34,23 @@ func (o *Operator) objective(s operators.Site, c *Options) {
 	}
 }
 
+// aim is what pred stands for.
+func (o *Operator) aim(s operators.Site) (a operators.Aim) {
+	c := Defaults()
+	o.objective(s, &c)
+	switch c.Objective {
+	case Quantile:
+		a.Quantile = c.Quantile
+	case Poisson:
+		a.Power = 1
+	case Gamma:
+		a.Power = 2
+	case Tweedie:
+		a.Power = c.TweediePower
+	}
+	return a
+}
+
 // checkObjective reports an objective of another kind of task, and options and a metric of another objective.
 func (o *Operator) checkObjective(s operators.Site, l *diag.List) {
 	var c Options

@@ -498,3 +498,24 @@ func TestOperatorExplainsClasses(t *testing.T) {
 		}
 	}
 }
+
+// A model step says what its pred stands for.
+func TestAim(t *testing.T) {
+	in, _, task := opTable(5, 10, operators.Regression)
+	for options, want := range map[string]operators.Aim{
+		"{trees: 1}":                               {},
+		"{objective: absolute_error}":              {},
+		"{objective: quantile}":                    {Quantile: 0.5},
+		"{objective: quantile, quantile: 0.9}":     {Quantile: 0.9},
+		"{objective: poisson}":                     {Power: 1},
+		"{objective: gamma}":                       {Power: 2},
+		"{objective: tweedie}":                     {Power: 1.5},
+		"{objective: tweedie, tweedie_power: 1.2}": {Power: 1.2},
+	} {
+		o := &Operator{}
+		modeltest.Options(t, options, o)
+		if out, _ := o.Check(modeltest.Site(in, task)); out.Model.Aim != want {
+			t.Errorf("%s: %+v, want %+v", options, out.Model.Aim, want)
+		}
+	}
+}
