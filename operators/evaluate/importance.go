@@ -26,12 +26,12 @@ type Importance struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "evaluate.importance", Version: 1, New: func() operators.Op { return &Importance{} },
+		Name: "evaluate.importance", Version: 2, New: func() operators.Op { return &Importance{} },
 		Doc: "Measures what a model owes to each of its features: by how much the metric gets worse where the values of the feature are shuffled among the " +
 			"rows, the mean of repeats and their standard deviation (permutation importance). It runs the model step itself, of any learner; " +
 			"features are the columns that the step reads, a wide one as a whole. A feature that tells what another tells too has little " +
 			"importance here, and so has the other. Of a model of trees it gives besides the mean size of what the feature adds to the raw " +
-			"score (SHAP), over up to 5,000 of the rows, summed over the classes where there are many.",
+			"score (SHAP), over up to 5,000 of the rows, fewer where the trees are large, summed over the classes where there are many.",
 		Example: []operators.Example{{
 			Doc:     "the price hangs on the rooms, and the trees have not looked at the street",
 			Behind:  "train.gbdt: {trees: 1, leaves: 2, learning_rate: 1, min_rows: 1, l2: 0}",
@@ -120,8 +120,12 @@ func (e *Importance) Check(s operators.Site) (operators.Output, diag.List) {
 // Narrow gives itself: it makes no columns.
 func (e *Importance) Narrow(operators.Site, []string) operators.Op { return e }
 
-// shapRows are the rows of which contributions are computed at most: a hundred times the work of a score each.
-const shapRows = 5000
+// Rows of which contributions are computed: a hundred times the work of a score each. Of large trees they are so many as take so many
+// numbers together, some seconds of a core, and a mean of fewer than the least would say little.
+const (
+	shapRows, shapRowsLeast = 5000, 50
+	shapWork                = 1 << 30
+)
 
 // Chunks of rows: of scores as many as stay in the caches, of contributions few enough to share out.
 const (
@@ -162,9 +166,11 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 	k := len(p.features)
 	scores := 1 + k*e.Repeats
 	chunks := 0
-	explained := min(p.rows.N, shapRows)
+	explained, chunk := 0, 0
 	if p.shap != nil {
-		chunks = (explained + shapChunk - 1) / shapChunk
+		explained = min(p.rows.N, shapRows, max(shapRowsLeast, shapWork/max(1, p.explains().Work())))
+		chunk = max(1, min(shapChunk, (explained+15)/16)) // few rows of much work are shared out too
+		chunks = (explained + chunk - 1) / chunk
 	}
 	metrics, sizes, failed := make([]float64, scores), make([][]float64, chunks), make([]error, scores+chunks)
 	env.Parallel(scores+chunks, func(i int) {
@@ -182,8 +188,8 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 				metrics[i] = math.NaN() // the model does not look at it
 			}
 		default:
-			lo := (i - scores) * shapChunk
-			sizes[i-scores], failed[i] = p.contributions(lo, min(explained, lo+shapChunk))
+			lo := (i - scores) * chunk
+			sizes[i-scores], failed[i] = p.contributions(lo, min(explained, lo+chunk))
 		}
 	})
 	for _, err := range failed {
@@ -301,6 +307,11 @@ func (p *probing) ports(c *batch.Ctx, g *program.Graph, lo, hi, j int, from []in
 	return in
 }
 
+// explains is the kind that says what features add.
+func (p *probing) explains() program.Explained {
+	return p.shap.Nodes[len(p.shap.Nodes)-1].Kind.(program.Explained)
+}
+
 // contributions are, of each feature, the sum over some rows of the size of what it adds to the scores; a wide column's numbers add
 // together.
 func (p *probing) contributions(lo, hi int) ([]float64, error) {
@@ -318,7 +329,7 @@ func (p *probing) contributions(lo, hi int) ([]float64, error) {
 	}
 	sizes := make([]float64, len(p.features))
 	adds := make([]float64, len(p.features))
-	scores := p.shap.Nodes[len(p.shap.Nodes)-1].Kind.(program.Explained).Adds()
+	scores := p.explains().Adds()
 	for i := range hi - lo {
 		member := 0
 		for _, names := range scores {

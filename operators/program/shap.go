@@ -51,6 +51,8 @@ type Explained interface {
 	Kind
 	// Adds are the features of each score, by name.
 	Adds() [][]string
+	// Work is about how many numbers a row takes.
+	Work() int
 }
 
 // Explain gives the graph one output more, of a kind that is Explained: what the features add to the raw scores that the output score is
@@ -172,6 +174,16 @@ func (k *Shap) Adds() (names [][]string) {
 		names = append(names, e.Trees.Names)
 	}
 	return names
+}
+
+// Work is a vector an edge.
+func (k *Shap) Work() (n int) {
+	for _, trees := range k.trees {
+		for t := range trees {
+			n += trees[t].rowSize()
+		}
+	}
+	return n
 }
 
 // shapTablesMax is how many factors of an ensemble are kept; those of the trees beyond are made again for every batch.

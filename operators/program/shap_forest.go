@@ -98,6 +98,14 @@ func (k *ForestShap) Adds() [][]string {
 	return slices.Repeat([][]string{k.Forest.Names}, len(k.Classes))
 }
 
+// Work is a vector an edge on the way down, and on the way up of each class.
+func (k *ForestShap) Work() (n int) {
+	for t := range k.trees {
+		n += k.trees[t].rowSize() * (1 + len(k.Classes))
+	}
+	return n
+}
+
 // rowSize is how many floats a row takes: of each edge a state, whether it leads to a class, and a vector on the way down and on the way up.
 func (k *ForestShap) rowSize(s *shapTree) int { return 2 * (len(s.t) + 1) * len(s.edges) }
 
