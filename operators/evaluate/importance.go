@@ -18,7 +18,7 @@ import (
 // Importance is evaluate.importance.
 type Importance struct {
 	Part    string `param:"part" doc:"the rows that are measured" enum:"train|valid|test" default:"test"`
-	Metric  string `param:"metric" doc:"what is measured; if not given, auc of a binary task, log_loss of many classes, rmse of a regression" enum:"auc|auc_weighted|average_precision|log_loss|brier|accuracy|balanced_accuracy|precision|recall|f1|macro_f1|rmse|mae|r2"`
+	Metric  string `param:"metric" doc:"what is measured; if not given, auc of a binary task and of anomalies, log_loss of many classes, rmse of a regression; pinball_loss and the deviances are of models that aim at them" enum:"auc|auc_weighted|average_precision|precision_at_k|recall_at_k|log_loss|brier|accuracy|balanced_accuracy|precision|recall|f1|macro_f1|rmse|mae|r2|pinball_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance"`
 	Repeats int    `param:"repeats" doc:"how often the values of each feature are shuffled" default:"5" min:"1" max:"1000"`
 	Rows    int    `param:"rows" doc:"rows that are measured at most, drawn at random; 0 is all" default:"100000" min:"0"`
 	Seed    int64  `param:"seed" doc:"another number draws and shuffles otherwise" default:"0"`
@@ -64,10 +64,22 @@ var evaluations = map[operators.TaskKind]struct {
 	operators.Binary:     {&Binary{}, binaryMetrics, "auc"},
 	operators.Multiclass: {&Multiclass{}, multiclassMetrics, "log_loss"},
 	operators.Regression: {&Regression{}, regressionMetrics, "rmse"},
+	operators.Anomaly:    {&Anomaly{}, anomalyRanks, "auc"},
 }
 
 // falls are the metrics that get better as they get less.
-var falls = []string{"log_loss", "brier", "rmse", "mae"}
+var falls = []string{"log_loss", "brier", "rmse", "mae", "pinball_loss", "mean_poisson_deviance", "mean_gamma_deviance", "mean_tweedie_deviance"}
+
+// known are the metrics of a task, and of what the model aims at.
+func known(s operators.Site) []string {
+	names := evaluations[s.Task.Kind].metrics
+	if s.Task.Kind == operators.Regression {
+		for _, x := range (&Losses{}).measures(s) {
+			names = append(names[:len(names):len(names)], x.name)
+		}
+	}
+	return names
+}
 
 // metric is the metric that is measured.
 func (e *Importance) metric(kind operators.TaskKind) string {
@@ -88,22 +100,26 @@ func (e *Importance) features(s operators.Site) []string {
 // Check says what is read.
 func (e *Importance) Check(s operators.Site) (operators.Output, diag.List) {
 	t := s.Task
-	kinds := []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression}
+	kinds := []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression, operators.Anomaly}
 	out := operators.Output{Eval: &operators.Eval{}}
 	found := model.CheckTask("evaluate.importance", t, kinds)
-	if found == nil {
-		found = append(model.TargetOf(s).Check(s.In[0]), model.CheckWeight(s)...)
+	switch {
+	case found != nil:
+	case t.Label == "":
+		found.Add(diag.New(diag.TaskMissing, diag.At{}, "evaluate.importance measures by a label, and the task names none").WithHelp("write task.label: COLUMN"))
+	default:
+		found = append(targetOf(s).Check(s.In[0]), model.CheckWeight(s)...)
 	}
 	for i, part := range batch.PartNames {
 		if part == e.Part {
 			out.Reads.Parts = 1 << i
 		}
 	}
-	if known := evaluations[t.Kind].metrics; known != nil {
+	if all := known(s); all != nil {
 		out.Eval.Metrics = []string{e.metric(t.Kind)}
-		if !slices.Contains(known, e.metric(t.Kind)) {
+		if !slices.Contains(all, e.metric(t.Kind)) {
 			found.Add(diag.New(diag.OptionConflict, diag.Option("metric"), "%s is no metric of a %s task", e.Metric, t.Kind).
-				WithHelp("there are %s", strings.Join(slices.DeleteFunc(slices.Clone(known), func(m string) bool { return m == "positives" || m == "unknown" }), ", ")))
+				WithHelp("there are %s", strings.Join(slices.DeleteFunc(slices.Clone(all), func(m string) bool { return m == "positives" || m == "unknown" }), ", ")))
 		}
 	}
 	if s.Model == nil {
@@ -259,8 +275,12 @@ func shuffled(n int, seed uint64, draw uint32) []int32 {
 
 // measure scores the rows, feature j taken from other rows, and gives the metric; j is -1 for the rows as they are.
 func (p *probing) measure(j int, from []int32) (float64, error) {
-	op, models := evaluations[p.site.Task.Kind].op, []string{""}
-	a := op.Start(p.site, models)
+	site, models := p.site, []string{""}
+	of := evaluations[site.Task.Kind]
+	if slices.Contains(of.metrics, p.metric) {
+		site.Model = nil // what it aims at besides is not asked for, and may not be defined here
+	}
+	a := of.op.Start(site, models)
 	k := len(p.features)
 	c := &batch.Ctx{}
 	for lo := 0; lo < p.rows.N; lo += importanceChunk {
@@ -281,7 +301,7 @@ func (p *probing) measure(j int, from []int32) (float64, error) {
 	}
 	env := p.env
 	env.Parallel = operators.TestEnv().Parallel // this is one of many at work
-	res, err := op.Finish(p.site, models, env, a)
+	res, err := of.op.Finish(site, models, env, a)
 	if err != nil {
 		return 0, err
 	}

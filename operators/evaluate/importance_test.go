@@ -210,6 +210,75 @@ func TestImportanceOfTrees(t *testing.T) {
 	}
 }
 
+// A model that aims at counts is measured by their deviance where that is asked for, and else whether it is defined or not.
+func TestImportanceOfAim(t *testing.T) {
+	g, s := linearStep(operators.Regression, []string{"a", "b"}, []float64{1, 0.01})
+	s.Model.Aim.Power = 1
+	a, b, y := make([]float64, 300), make([]float64, 300), make([]float64, 300)
+	for i := range a {
+		a[i], b[i] = 1+float64(i%7), float64(i%3)
+		y[i] = a[i]
+	}
+	op := &Importance{Part: "test", Metric: "mean_poisson_deviance", Repeats: 2}
+	if _, l := op.Check(s); l != nil {
+		t.Fatal(l)
+	}
+	res, err := op.Measure(s, operators.TestEnv(), g, tableOf(a, b, y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := res.Models[0]; m.Metrics[0].Name != op.Metric || m.Influence[0].Feature != "a" || m.Influence[0].Drop < 0.5 {
+		t.Errorf("%+v", m)
+	}
+	y[3] = -1
+	if _, err := (&Importance{Repeats: 1}).Measure(s, operators.TestEnv(), g, tableOf(a, b, y)); err != nil {
+		t.Errorf("rmse of labels below 0: %v", err)
+	}
+	var data *operators.ErrData
+	if _, err := op.Measure(s, operators.TestEnv(), g, tableOf(a, b, y)); !errors.As(err, &data) {
+		t.Errorf("a deviance of labels below 0: %v", err)
+	}
+	s.Model.Aim = operators.Aim{}
+	if _, l := op.Check(s); len(l) != 1 || !strings.Contains(l[0].Message, "no metric of a regression task") {
+		t.Errorf("a deviance that the model does not aim at: %v", l)
+	}
+}
+
+// What finds anomalies is measured where a label says what they are.
+func TestImportanceOfAnomalies(t *testing.T) {
+	f64 := batch.T(batch.Float64)
+	s := operators.Site{Task: operators.Task{Kind: operators.Anomaly, Label: "y"}, Seed: 5,
+		Model: &operators.Model{Kind: operators.Anomaly, Features: []string{"a", "b"}, Scores: []string{model.Score, model.Pred}},
+		In:    []operators.Schema{operators.Of(operators.Field{Name: "a", Type: f64}, operators.Field{Name: "b", Type: f64}, operators.Field{Name: "y", Type: f64})}}
+	g := model.Linear(s.In[0].Fields[:2], nil, []float64{1, 0.001}, 0, program.NoLink, model.Score)
+	decide := program.One(&program.Threshold{At: 5}, []program.Named{{Name: model.Score, Type: f64}}, []program.Named{{Name: model.Pred, Type: batch.T(batch.Bool)}})
+	g.Output(model.Pred, g.Add(decide, map[string]int{model.Score: g.Out[0].Slot})[model.Pred])
+	r := rand.New(rand.NewPCG(3, 4))
+	a, b, y := make([]float64, 500), make([]float64, 500), make([]float64, 500)
+	for i := range a {
+		if a[i], b[i] = r.NormFloat64(), r.NormFloat64(); i%10 == 0 {
+			a[i], y[i] = 4+a[i], 1
+		}
+	}
+	for _, metric := range []string{"", "precision_at_k", "average_precision"} {
+		op := &Importance{Part: "test", Metric: metric, Repeats: 3}
+		if _, l := op.Check(s); l != nil {
+			t.Fatal(l)
+		}
+		res, err := op.Measure(s, operators.TestEnv(), g, tableOf(a, b, y))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := res.Models[0]; m.Metrics[0].Name != op.metric(operators.Anomaly) || m.Influence[0].Feature != "a" || m.Influence[0].Drop < 0.3 {
+			t.Errorf("%+v", m)
+		}
+	}
+	s.Task.Label = ""
+	if _, l := (&Importance{}).Check(s); len(l) != 1 || !strings.Contains(l[0].Message, "measures by a label") {
+		t.Errorf("without a label: %v", l)
+	}
+}
+
 func TestImportanceRefuses(t *testing.T) {
 	g, s := linearStep(operators.Binary, []string{"a"}, []float64{1})
 	_, err := (&Importance{Repeats: 1}).Measure(s, operators.TestEnv(), g, tableOf([]float64{1, 2}, []float64{1, 1}))
