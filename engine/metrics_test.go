@@ -10,7 +10,7 @@ import (
 )
 
 // facts are metrics that say what the rows are like, and not how good a model is.
-var facts = []string{"positives"}
+var facts = []string{"positives", "coverage", "flagged", "groups", "groups_relevant", "score_mean", "score_max", "score_p50", "score_p90", "score_p95", "score_p99"}
 
 // Of every metric that an operator measures, stops by or gives, it is known which way it is better: gates on the worst slice, the line of
 // a fit and the report's marks hang on it.

@@ -311,6 +311,16 @@ func headline(m map[string]float64) string {
 			s = append(s, k+" "+metric(v))
 		}
 	}
+	most := 0
+	for k := range m {
+		if places, ok := strings.CutPrefix(k, "ndcg_"); ok {
+			n, _ := strconv.Atoi(places)
+			most = max(most, n)
+		}
+	}
+	if k := fmt.Sprint("ndcg_", most); most > 0 {
+		s = append(s, k+" "+metric(m[k]))
+	}
 	return strings.Join(s, ", ")
 }
 

@@ -292,10 +292,15 @@ func value(ms []operators.Metric, name string) float64 {
 func Better(name string) float64 {
 	switch name {
 	case "auc", "auc_weighted", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1",
-		"precision_at_k", "recall_at_k", "r2":
+		"precision_at_k", "recall_at_k", "r2", "mrr", "ndcg":
 		return 1
 	case "log_loss", "brier", "rmse", "mae", "pinball_loss", "huber_loss", "mean_poisson_deviance", "mean_gamma_deviance", "mean_tweedie_deviance", "unknown":
 		return -1
+	}
+	for _, of := range []string{"ndcg_", "map_", "precision_"} { // at so many places
+		if strings.HasPrefix(name, of) {
+			return 1
+		}
 	}
 	return 0
 }

@@ -36,12 +36,18 @@ func (o *Options) check(s operators.Site, name string, kind operators.TaskKind, 
 	if t.Weight != "" {
 		out.Reads.Cols = append(out.Reads.Cols, t.Weight)
 	}
+	if kind == operators.Ranking && t.Group != "" {
+		out.Reads.Cols = append(out.Reads.Cols, t.Group)
+	}
 	found := model.CheckTask(name, t, []operators.TaskKind{kind})
 	if found == nil {
 		if t.Label != "" {
 			found = targetOf(s).Check(in)
 		}
 		found.Add(model.CheckWeight(s)...)
+		if kind == operators.Ranking {
+			found.Add(model.CheckGroup(s)...)
+		}
 	}
 	for _, f := range model.Scores(kind, model.TargetOf(s).Field) {
 		out.Eval.Scores = append(out.Eval.Scores, f.Name)
@@ -82,7 +88,7 @@ func sliceable(t batch.Type) bool { return t.Kind != batch.List && t.Kind != bat
 
 // start makes the accumulator of an evaluation.
 func (o *Options) start(s operators.Site, models []string) *rows {
-	r := &rows{target: targetOf(s), blind: s.Task.Label == "", weight: s.Task.Weight, slices: make([]coded, len(o.Slices)), scores: make([][]float64, len(models)),
+	r := &rows{target: targetOf(s), blind: s.Task.Label == "", weight: s.Task.Weight, group: coded{column: s.Task.Group}, slices: make([]coded, len(o.Slices)), scores: make([][]float64, len(models)),
 		missing: make([]int64, len(models))}
 	if r.multiclass() {
 		r.preds, r.members = make([]coded, len(models)), make([][]string, len(models))

@@ -129,6 +129,10 @@ func TestScikitLearn(t *testing.T) {
 			Y          []float64
 			P, Pred    []float64
 			Ps         [][]float64
+			Group, At  []int
+			Score      []float64
+			Gain       string
+			Relevant   float64
 			Weight     []float64
 			Quantile   *float64 // of a regression, as what follows
 			Deviances  []string
@@ -139,8 +143,14 @@ func TestScikitLearn(t *testing.T) {
 	if err := json.Unmarshal(data, &stored); err != nil {
 		t.Fatal(err)
 	}
-	if len(stored.Cases) < 20 {
-		t.Fatalf("%d cases", len(stored.Cases))
+	kinds := map[string]int{}
+	for _, c := range stored.Cases {
+		kinds[c.Kind]++
+	}
+	for _, kind := range []string{"binary", "multiclass", "regression", "ranking"} {
+		if kinds[kind] < 10 {
+			t.Fatalf("%d cases of %s", kinds[kind], kind)
+		}
 	}
 	for _, c := range stored.Cases {
 		t.Run(c.Kind+"/"+c.Name, func(t *testing.T) {
@@ -154,6 +164,8 @@ func TestScikitLearn(t *testing.T) {
 				tb = binaryTable(y, c.P, c.Threshold, c.Weight)
 			case "multiclass":
 				tb = multiclassTable(y, c.Ps, c.Weight)
+			case "ranking":
+				tb = rankingTable(&Ranking{Options: Options{Part: "test"}, At: c.At, LabelGain: c.Gain, Relevant: c.Relevant}, c.Group, c.Y, c.Score, c.Weight)
 			default:
 				tb = regressionTable(c.Y, c.Pred, c.Weight)
 				tb.op.(*Regression).Losses = Losses{c.Quantile, c.Deviances, c.Power}
@@ -331,7 +343,7 @@ func TestAnyCut(t *testing.T) {
 			c.Float64s()[i] = math.Round(4*math.Abs(r.NormFloat64())) / 3
 		}
 	}
-	for name, tb := range map[string]table{"binary": sliced(1, n), "regression": regression, "multiclass": slicedClasses(1, n),
+	for name, tb := range map[string]table{"binary": sliced(1, n), "regression": regression, "multiclass": slicedClasses(1, n), "ranking": slicedGroups(1, n),
 		"anomaly": slicedAnomalies(1, n, true), "anomaly without a label": slicedAnomalies(1, n, false)} {
 		t.Run(name, func(t *testing.T) {
 			whole := tb.op.Start(tb.site, tb.names)
@@ -404,7 +416,7 @@ func TestAnyCut(t *testing.T) {
 
 // The metrics of a slice are those of an evaluation of its rows alone.
 func TestSlices(t *testing.T) {
-	for name, tb := range map[string]table{"binary": sliced(2, 400), "multiclass": slicedClasses(2, 400), "anomaly": slicedAnomalies(2, 400, true)} {
+	for name, tb := range map[string]table{"binary": sliced(2, 400), "multiclass": slicedClasses(2, 400), "ranking": slicedGroups(2, 400), "anomaly": slicedAnomalies(2, 400, true)} {
 		t.Run(name, func(t *testing.T) { slicesAlone(t, tb) })
 	}
 }
@@ -417,9 +429,13 @@ func slicesAlone(t *testing.T, tb table) {
 		seen[s.Column+"="+s.Value] = s.Rows
 		rows[s.Column] += s.Rows
 		var idx []int32
-		col := &tb.b.Cols[2]
+		at := 2 // behind the label, the weight, and a ranking's group
+		if tb.site.Task.Group != "" {
+			at = 3
+		}
+		col := &tb.b.Cols[at]
 		if s.Column == "n" {
-			col = &tb.b.Cols[3]
+			col = &tb.b.Cols[at+1]
 		}
 		for i := range tb.b.N {
 			v := "null"

@@ -11,6 +11,7 @@ import (
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
+	"github.com/headrace/headrace/operators/internal/counts"
 	"github.com/headrace/headrace/operators/model"
 	"github.com/headrace/headrace/operators/program"
 )
@@ -18,9 +19,9 @@ import (
 // Importance is evaluate.importance.
 type Importance struct {
 	Part    string `param:"part" doc:"the rows that are measured" enum:"train|valid|test" default:"test"`
-	Metric  string `param:"metric" doc:"what is measured; if not given, auc of a binary task and of anomalies, log_loss of many classes, rmse of a regression; pinball_loss and the deviances are of models that aim at them" enum:"auc|auc_weighted|average_precision|precision_at_k|recall_at_k|log_loss|brier|accuracy|balanced_accuracy|precision|recall|f1|macro_f1|rmse|mae|r2|pinball_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance"`
+	Metric  string `param:"metric" doc:"what is measured; if not given, auc of a binary task and of anomalies, log_loss of many classes, rmse of a regression, ndcg_10 of a ranking; pinball_loss and the deviances are of models that aim at them" enum:"auc|auc_weighted|average_precision|precision_at_k|recall_at_k|log_loss|brier|accuracy|balanced_accuracy|precision|recall|f1|macro_f1|rmse|mae|r2|pinball_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance|ndcg_10|map_10|precision_10|mrr"`
 	Repeats int    `param:"repeats" doc:"how often the values of each feature are shuffled" default:"5" min:"1" max:"1000"`
-	Rows    int    `param:"rows" doc:"rows that are measured at most, drawn at random; 0 is all" default:"100000" min:"0"`
+	Rows    int    `param:"rows" doc:"rows that are measured at most, drawn at random, of a ranking by whole groups; 0 is all" default:"100000" min:"0"`
 	Seed    int64  `param:"seed" doc:"another number draws and shuffles otherwise" default:"0"`
 }
 
@@ -65,7 +66,14 @@ var evaluations = map[operators.TaskKind]struct {
 	operators.Multiclass: {&Multiclass{}, multiclassMetrics, "log_loss"},
 	operators.Regression: {&Regression{}, regressionMetrics, "rmse"},
 	operators.Anomaly:    {&Anomaly{}, anomalyRanks, "auc"},
+	operators.Ranking:    {rankingShown, rankingShown.metrics(), "ndcg_10"},
 }
+
+// rankingShown has what is not said here as evaluate.ranking has it unless told otherwise.
+var rankingShown = &Ranking{At: []int{10}, LabelGain: "exponential", Relevant: 1}
+
+// counted are the metrics that are no measure of how good a model is.
+var counted = []string{"positives", "unknown", "groups", "groups_relevant"}
 
 // falls are the metrics that get better as they get less.
 var falls = []string{"log_loss", "brier", "rmse", "mae", "pinball_loss", "mean_poisson_deviance", "mean_gamma_deviance", "mean_tweedie_deviance"}
@@ -100,7 +108,7 @@ func (e *Importance) features(s operators.Site) []string {
 // Check says what is read.
 func (e *Importance) Check(s operators.Site) (operators.Output, diag.List) {
 	t := s.Task
-	kinds := []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression, operators.Anomaly}
+	kinds := []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression, operators.Anomaly, operators.Ranking}
 	out := operators.Output{Eval: &operators.Eval{}}
 	found := model.CheckTask("evaluate.importance", t, kinds)
 	switch {
@@ -109,6 +117,9 @@ func (e *Importance) Check(s operators.Site) (operators.Output, diag.List) {
 		found.Add(diag.New(diag.TaskMissing, diag.At{}, "evaluate.importance measures by a label, and the task names none").WithHelp("write task.label: COLUMN"))
 	default:
 		found = append(targetOf(s).Check(s.In[0]), model.CheckWeight(s)...)
+		if t.Kind == operators.Ranking {
+			found.Add(model.CheckGroup(s)...)
+		}
 	}
 	for i, part := range batch.PartNames {
 		if part == e.Part {
@@ -119,7 +130,7 @@ func (e *Importance) Check(s operators.Site) (operators.Output, diag.List) {
 		out.Eval.Metrics = []string{e.metric(t.Kind)}
 		if !slices.Contains(all, e.metric(t.Kind)) {
 			found.Add(diag.New(diag.OptionConflict, diag.Option("metric"), "%s is no metric of a %s task", e.Metric, t.Kind).
-				WithHelp("there are %s", strings.Join(slices.DeleteFunc(slices.Clone(all), func(m string) bool { return m == "positives" || m == "unknown" }), ", ")))
+				WithHelp("there are %s", strings.Join(slices.DeleteFunc(slices.Clone(all), func(m string) bool { return slices.Contains(counted, m) }), ", ")))
 		}
 	}
 	if s.Model == nil {
@@ -129,6 +140,9 @@ func (e *Importance) Check(s operators.Site) (operators.Output, diag.List) {
 	out.Reads.Cols = append(e.features(s), t.Label)
 	if t.Weight != "" {
 		out.Reads.Cols = append(out.Reads.Cols, t.Weight)
+	}
+	if t.Kind == operators.Ranking && t.Group != "" {
+		out.Reads.Cols = append(out.Reads.Cols, t.Group)
 	}
 	return out, found
 }
@@ -165,12 +179,14 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 	p := &probing{site: s, env: env, metric: e.metric(s.Task.Kind), features: e.features(s), rows: rows, scores: g.Narrow(s.Model.Scores)}
 	seed := hash.Combine(s.Seed, uint64(e.Seed))
 	if n := rows.N; e.Rows > 0 && n > e.Rows {
-		if err := p.env.Grant(8 * int64(e.Rows) * int64(len(rows.Cols))); err != nil {
+		drawn, err := e.draw(s, seed, rows)
+		if err != nil {
+			return operators.Result{}, err
+		}
+		if err := p.env.Grant(8 * int64(len(drawn)) * int64(len(rows.Cols))); err != nil {
 			return operators.Result{}, fmt.Errorf("evaluate.importance: %w", err)
 		}
-		drawn := shuffled(n, seed, 0)[:e.Rows]
-		slices.Sort(drawn)
-		p.rows = operators.Table{N: e.Rows, Cols: make([]batch.Column, len(rows.Cols))}
+		p.rows = operators.Table{N: len(drawn), Cols: make([]batch.Column, len(rows.Cols))}
 		for j := range rows.Cols {
 			p.rows.Cols[j] = rows.Cols[j].Take(nil, drawn)
 		}
@@ -234,6 +250,39 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 		return cmp.Or(cmp.Compare(b.Drop, a.Drop), cmp.Compare(b.Shap, a.Shap), strings.Compare(a.Feature, b.Feature))
 	})
 	return operators.Result{Models: []operators.ModelResult{res}}, nil
+}
+
+// draw picks the rows that are measured, in their order: of a ranking whole groups, one at least, as part of a group has another order.
+func (e *Importance) draw(s operators.Site, seed uint64, rows operators.Table) (drawn []int32, err error) {
+	if s.Task.Kind != operators.Ranking {
+		drawn = shuffled(rows.N, seed, 0)[:e.Rows]
+		slices.Sort(drawn)
+		return drawn, nil
+	}
+	col := &rows.Cols[len(rows.Cols)-1]
+	keys := counts.Keys{Type: col.Type}
+	groups, err := model.Groups(&keys, s.Task.Group, col)
+	if err != nil {
+		return nil, err
+	}
+	size, taken := make([]int, keys.Len()), make([]bool, keys.Len())
+	for _, g := range groups {
+		size[g]++
+	}
+	left := e.Rows
+	for i, g := range shuffled(len(size), seed, 0) {
+		if i > 0 && size[g] > left {
+			break
+		}
+		taken[g] = true
+		left -= size[g]
+	}
+	for i, g := range groups {
+		if taken[g] {
+			drawn = append(drawn, int32(i))
+		}
+	}
+	return drawn, nil
 }
 
 // drops is by how much a metric gets worse, the mean of the repeats and their standard deviation. A NaN is a feature that is not read.

@@ -42,7 +42,7 @@ func linearStep(kind operators.TaskKind, names []string, w []float64) (program.G
 	if kind == operators.Binary {
 		return model.Decide(model.Linear(read, nil, weights, 0, program.Sigmoid, model.P), 0.5), s
 	}
-	return model.Linear(read, nil, weights, 0, program.NoLink, model.Pred), s
+	return model.Linear(read, nil, weights, 0, program.NoLink, s.Model.Scores[0]), s
 }
 
 func tableOf(cols ...[]float64) operators.Table {

@@ -21,10 +21,11 @@ type rows struct {
 	blind   bool        // there is no label: the rows are as those of class 0
 	weight  string      // the column, "" for none
 	flags   []uint8     // binary: bit 0 is the label, bit m+1 what model m predicts
-	y       []float64   // regression: the label
+	y       []float64   // regression, ranking: the label
 	label   coded       // multiclass: the label
 	preds   []coded     // multiclass: of each model, what it predicts
 	members [][]string  // multiclass: of each model, the members of p; nil where there are no rows
+	group   coded       // ranking: the group
 	w       []float64   // nil without weights
 	scores  [][]float64 // of each model, p or pred, of many classes the members row by row; NaN where there is none
 	missing []int64     // of each model, rows without a score
@@ -41,6 +42,8 @@ type coded struct {
 func (r *rows) binary() bool { return r.target.Task.Kind == operators.Binary }
 
 func (r *rows) multiclass() bool { return r.target.Task.Kind == operators.Multiclass }
+
+func (r *rows) ranking() bool { return r.target.Task.Kind == operators.Ranking }
 
 func (r *rows) len() int { return max(len(r.flags), len(r.y), len(r.label.codes)) }
 
@@ -63,6 +66,9 @@ func (r *rows) coded() []*coded {
 		for m := range r.preds {
 			all = append(all, &r.preds[m])
 		}
+	}
+	if r.ranking() {
+		all = append(all, &r.group)
 	}
 	return all
 }
@@ -89,7 +95,7 @@ func at(order []uint32, k int) uint32 {
 	return order[k]
 }
 
-// Add takes the label and the weight if there are any, the slices, and for each model its scores.
+// Add takes the label and the weight if there are any, the group of a ranking, the slices, and for each model its scores.
 func (r *rows) Add(c *batch.Ctx, b batch.Batch) error {
 	var y []float64
 	var err error
@@ -114,6 +120,15 @@ func (r *rows) Add(c *batch.Ctx, b batch.Batch) error {
 			return err
 		}
 		r.w, cols = append(r.w, w...), cols[1:]
+	}
+	if r.ranking() {
+		if n := cols[0].Nulls(); n > 0 {
+			return model.DataError("the group %q is null in %d of %d rows", r.group.column, n, b.N)
+		}
+		if err := r.group.add(&cols[0]); err != nil {
+			return err
+		}
+		cols = cols[1:]
 	}
 	for k := range r.slices {
 		if err := r.slices[k].add(&cols[k]); err != nil {

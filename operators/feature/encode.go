@@ -197,8 +197,8 @@ func (k *Encode) label(s operators.Site) (operators.Field, diag.List) {
 		return f, l
 	}
 	switch {
-	case s.Task.Kind != operators.Binary && s.Task.Kind != operators.Regression:
-		l.Add(diag.New(diag.OptionConflict, at, "method target needs a binary or regression task, not %s", s.Task.Kind))
+	case s.Task.Kind != operators.Binary && !numbered(s.Task):
+		l.Add(diag.New(diag.OptionConflict, at, "method target needs a binary, regression or ranking task, not %s", s.Task.Kind))
 	case f.Nullable:
 		l.Add(diag.New(diag.Nullable, at, "the label %q may be null", f.Name).WithHelp("clean.drop_missing: [%s] drops such rows", f.Name))
 	}
@@ -462,12 +462,17 @@ func (t *targets) UnmarshalBinary(data []byte) error {
 	return r.End()
 }
 
+// numbered says that labels are numbers, whose mean tells something.
+func numbered(t operators.Task) bool {
+	return t.Kind == operators.Regression || t.Kind == operators.Ranking
+}
+
 // labelReader gives what reads a label column as numbers: 0 and 1 where the task is binary.
 func labelReader(f operators.Field, task operators.Task) (func(c *batch.Ctx, col *batch.Column) ([]float64, error), error) {
 	name := f.Name
 	number := f.Type.Numeric() || f.Type.Kind == batch.Bool
 	switch {
-	case !number && (task.Kind == operators.Regression || !f.Type.Text()):
+	case !number && (numbered(task) || !f.Type.Text()):
 		return nil, fmt.Errorf("it is %s", f.Type)
 	case f.Type.Text() && task.Positive == "":
 		return nil, fmt.Errorf("task.positive must say which text counts as 1")
@@ -500,7 +505,7 @@ func labelReader(f operators.Field, task operators.Task) (func(c *batch.Ctx, col
 			switch y[i] = v; {
 			case v != v:
 				return nil, fmt.Errorf("the label %q is null or NaN in a train row", name)
-			case task.Kind == operators.Regression:
+			case numbered(task):
 			case chosen && v != positive:
 				y[i] = 0
 			case chosen:

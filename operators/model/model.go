@@ -16,7 +16,7 @@ const (
 	P    = "p"    // binary: the probability of 1; multiclass: of each class, a wide column
 	Pred = "pred" // binary: whether p reaches the threshold; multiclass: the likeliest class; regression: the estimate; anomaly: whether it is one
 
-	Score = "score" // anomaly: how much of one a row is
+	Score = "score" // anomaly: how much of one a row is; ranking: what the rows of a group are in the order of, the greatest first
 )
 
 // Scores are the columns that a model of a kind of task adds, the one that metrics use first. A class is a value of the label.
@@ -26,9 +26,10 @@ func Scores(kind operators.TaskKind, label operators.Field) []operators.Field {
 		return []operators.Field{{Name: P, Type: batch.T(batch.Float64)}, {Name: Pred, Type: batch.T(batch.Bool)}}
 	case operators.Multiclass:
 		return []operators.Field{{Name: P, Type: batch.T(batch.Vector)}, {Name: Pred, Type: label.Type, Categories: label.Categories}}
-	}
-	if kind == operators.Anomaly {
+	case operators.Anomaly:
 		return []operators.Field{{Name: Score, Type: batch.T(batch.Float64)}, {Name: Pred, Type: batch.T(batch.Bool)}}
+	case operators.Ranking:
+		return []operators.Field{{Name: Score, Type: batch.T(batch.Float64)}}
 	}
 	return []operators.Field{{Name: Pred, Type: batch.T(batch.Float64)}}
 }
@@ -48,9 +49,10 @@ type Roles struct {
 	Features []operators.Field
 	Target   Target
 	Weight   string // "" for none
+	Group    string // of a ranking
 }
 
-// Cols are the columns that a fit reads, in order: the features, the label unless nothing is learnt from one, the weight.
+// Cols are the columns that a fit reads, in order: the features, the label unless nothing is learnt from one, the weight, the group.
 func (r Roles) Cols() []string {
 	c := operators.FieldNames(r.Features)
 	if r.Kind != operators.Anomaly {
@@ -58,6 +60,9 @@ func (r Roles) Cols() []string {
 	}
 	if r.Weight != "" {
 		c = append(c, r.Weight)
+	}
+	if r.Group != "" {
+		c = append(c, r.Group)
 	}
 	return c
 }
@@ -67,6 +72,9 @@ func RolesOf(s operators.Site) Roles {
 	t := s.Task
 	label, _ := s.In[0].Field(t.Label)
 	r := Roles{Kind: t.Kind, Target: Target{Field: label, Task: t}, Weight: t.Weight}
+	if t.Kind == operators.Ranking {
+		r.Group = t.Group
+	}
 	for _, f := range s.In[0].Fields {
 		if f.Name != t.Label && f.Name != t.Weight && f.Name != t.Group && !slices.Contains(t.IDs, f.Name) {
 			r.Features = append(r.Features, f)
@@ -84,6 +92,9 @@ func (l Learner) Check(s operators.Site) (operators.Output, diag.List) {
 			found = r.Target.Check(s.In[0])
 		}
 		found.Add(CheckWeight(s)...)
+		if r.Kind == operators.Ranking {
+			found.Add(CheckGroup(s)...)
+		}
 		found.Add(l.features(s, r)...)
 	}
 	names := operators.FieldNames(r.Features)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/batch"
+	"github.com/headrace/headrace/operators/internal/counts"
 	"github.com/headrace/headrace/operators/program"
 )
 
@@ -295,5 +296,27 @@ func TestDecide(t *testing.T) {
 	}
 	if !bytes.Equal(g.Marshal(), g.Narrow([]string{P, Pred}).Marshal()) {
 		t.Error("narrowing to all changes the program")
+	}
+}
+
+func TestRanking(t *testing.T) {
+	in := operators.Of(column1("a", float, false), column1("y", truth, false), column1("w", float, false), column1("g", text, false))
+	task := operators.Task{Kind: operators.Ranking, Label: "y", Weight: "w", Group: "g"}
+	rank := Learner{Name: "train.x", Tasks: []operators.TaskKind{operators.Ranking}}
+	o, l := rank.Check(operators.Site{In: []operators.Schema{in}, Task: task})
+	if got := fmt.Sprint(o.Reads.Cols, o.Model.Features, o.Model.Scores); l != nil || got != "[a y w g] [a] [score]" {
+		t.Error(got, l)
+	}
+	keys := counts.Keys{Type: text}
+	one, two := batch.OfStrings([]string{"b", "a", "b"}), batch.OfStrings([]string{"c", "a"})
+	first, err := Groups(&keys, "g", &one)
+	second, bad := Groups(&keys, "g", &two)
+	if got := fmt.Sprint(first, second, err, bad); got != "[0 1 0] [2 1] <nil> <nil>" {
+		t.Error(got)
+	}
+	two = two.WithNulls([]bool{true, false})
+	var data *operators.ErrData
+	if _, err := Groups(&keys, "g", &two); !errors.As(err, &data) || !strings.Contains(err.Error(), `the group "g" is null in 1 of 2 rows`) {
+		t.Error(err)
 	}
 }

@@ -41,6 +41,9 @@ func (t Target) Check(in operators.Schema) (l diag.List) {
 	case t.Task.Kind == operators.Regression && !t.Type.Numeric():
 		bad("a regression learns a number: clean.cast it", "the label %q is %s", t.Name, t.Type)
 	case t.Task.Kind == operators.Regression:
+	case t.Task.Kind == operators.Ranking && !t.Type.Numeric() && k != batch.Bool:
+		bad("a ranking learns a number that is greater the better a row is, or a bool: clean.cast it", "the label %q is %s", t.Name, t.Type)
+	case t.Task.Kind == operators.Ranking:
 	case t.Task.Kind == operators.Multiclass && positive != "":
 		bad("leave it out; or write kind: binary, which tells that value from all others", "task.positive is for binary tasks, the task is multiclass")
 	case t.Task.Kind == operators.Multiclass && k != batch.String && k != batch.Bool && !t.Type.Integer():
@@ -78,7 +81,7 @@ func column(name string) string {
 	return name
 }
 
-// Values gives the labels of rows: 0 or 1 of a binary task, the number of a regression. A null, a number that is not finite, and a number
+// Values gives the labels of rows: 0 or 1 of a binary task, the number of a regression or a ranking. A null, a number that is not finite, and a number
 // other than 0 and 1 where no task.positive says what counts are errors of the data. They may share the column's memory or c's.
 func (t Target) Values(c *batch.Ctx, col *batch.Column) ([]float64, error) {
 	if n := col.Nulls(); n > 0 {

@@ -74,6 +74,10 @@ func (p *Parts) Check(s operators.Site) (operators.Output, diag.List) {
 	if n == 3 && p.Valid > 0 {
 		l.Add(diag.New(diag.OptionConflict, diag.Option("valid"), "there is an input for valid rows already"))
 	}
+	if p.Valid > 0 && s.Task.Kind == operators.Ranking {
+		l.Add(diag.New(diag.OptionConflict, diag.Option("valid"), "rows are cut off by what they hold, and a ranking is of whole groups").
+			WithHelp("leave it out, and give the valid rows as an input: from: {train: one, test: two, valid: three}"))
+	}
 	for i := 1; i < n; i++ {
 		name := fmt.Sprint("input ", i)
 		if i < len(inputNames) {

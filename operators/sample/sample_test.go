@@ -231,3 +231,24 @@ func TestFindings(t *testing.T) {
 		"E0213 valid", `E0301 : column "a" is int64 in train and int32 in test`, `E0212 : test has no column "b", which train has`,
 		`E0307 : column "c" may be null in test`, `E0212 : train has no column "e", which test has`)
 }
+
+// A ranking is of whole groups: what would part them is an error.
+func TestRankingKeepsGroups(t *testing.T) {
+	task := operators.Task{Kind: operators.Ranking, Label: "x", Group: "g"}
+	for _, c := range []struct{ name, options, want string }{
+		{"sample.split", "{train: 0.5, test: 0.5}", "a ranking is of whole groups"},
+		{"sample.split", "{by: random, key: [g], train: 0.5, test: 0.5}", ""},
+		{"sample.split", "{by: group, train: 0.5, test: 0.5}", ""},
+		{"sample.parts", "{valid: 0.1}", "a ranking is of whole groups"},
+		{"sample.parts", "{}", ""},
+	} {
+		in := []string{"x int64 | g string\n1 | a"}
+		if c.name == "sample.parts" {
+			in = append(in, in[0])
+		}
+		l := optest.Findings(t, c.name, c.options, task, in...)
+		if (c.want == "") != (len(l) == 0) || c.want != "" && !strings.Contains(l[0], c.want) {
+			t.Errorf("%s: %s: %v, want %q", c.name, c.options, l, c.want)
+		}
+	}
+}

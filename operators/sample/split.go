@@ -127,6 +127,10 @@ func (p *Split) Check(s operators.Site) (operators.Output, diag.List) {
 	stray(p.By == "random" && p.Column != "", "column")
 	stray(p.By != "time" && p.Gap != 0, "gap")
 	stray(p.By == "time" && p.Seed != 0, "seed")
+	if p.By == "random" && p.Key == nil && s.Task.Kind == operators.Ranking {
+		l.Add(diag.New(diag.OptionConflict, diag.Option("by"), "each row has a part of its own, and a ranking is of whole groups").
+			WithHelp("by: group keeps together the rows that are equal in task.group"))
+	}
 	cols, bad := p.columns(s)
 	l.Add(bad...)
 	o.Needs = [][]string{operators.FieldNames(cols)}

@@ -4,7 +4,7 @@
 A Go test reads inputs and expected values and compares to 1e-12, so the file is stored and Python is not needed to test.
 Make it again with `/usr/bin/python3 testing/peers/metrics.py`; the seeds are fixed, so only another scikit-learn changes it.
 
-Every case has "name", "kind" (binary, multiclass or regression), "y", an optional "weight", and "want", whose keys are Headrace's:
+Every case has "name", "kind" (binary, multiclass, regression or ranking), "y", an optional "weight", and "want", whose keys are Headrace's:
   binary      "p" is the probability of 1, "threshold" the least p that predicts 1;
               "confusion" is [tn, fp, fn, tp], sums of weights; log_loss clips p to [eps, 1-eps], eps being 2**-52;
               auc and average_precision take equal p as one step, whatever the order of the rows
@@ -12,8 +12,13 @@ Every case has "name", "kind" (binary, multiclass or regression), "y", an option
               "y" may have classes beyond those of "ps": their probability is 0. auc is the mean over the classes of "y", each against all
               others, auc_weighted that mean by their weights; "classes" has [precision, recall, f1, auc] of each class of "y" or predicted
   regression  "pred" is the prediction; of a "quantile" there are pinball_loss and coverage, of "deviances" their means, Tweedie's of "power"
+  regression  "pred" is the prediction
+  ranking     "group" is the number of each row's group, "score" what its rows are in the order of, "at" how many places count, "gain" what a label is worth
+              (exponential is 2**y - 1), "relevant" the least label of a row that is to be found. Each metric is a mean over the groups where it is defined, by
+              the mean weight of their rows; rows of weight 0 are in none. ndcg is scikit-learn's, the others the mean over all orders of equal scores
 A null in "want" says that the metric is not defined there (one class only, no spread of y).
 """
+import itertools
 import json
 import os
 
@@ -114,6 +119,52 @@ def regression(name, y, pred, weight=None, quantile=None, deviances=(), power=No
     return case
 
 
+def orders(score):
+    """All orders of the rows in which no score stands before a greater one."""
+    blocks = [np.flatnonzero(score == s) for s in sorted(set(score), reverse=True)]
+    for order in itertools.product(*(itertools.permutations(b) for b in blocks)):
+        yield np.concatenate(order).astype(np.int64)
+
+
+def ranking(name, group, y, score, weight=None, at=(1, 3, 10), gain="exponential", relevant=1):
+    group, y, score = np.asarray(group, np.int64), np.asarray(y, np.float64), np.asarray(score, np.float64)
+    w = np.ones(len(y)) if weight is None else np.asarray(weight, np.float64)
+    found, weights = {}, {}
+
+    def add(metric, value, weight):
+        found.setdefault(metric, []).append(value)
+        weights.setdefault(metric, []).append(weight)
+
+    groups, with_relevant = 0, 0
+    for g in np.unique(group[w > 0]):
+        here = (group == g) & (w > 0)
+        labels, scores, of = y[here], score[here], np.mean(w[here])
+        groups += 1
+        gains = 2**labels - 1 if gain == "exponential" else labels
+        hits = (labels >= relevant).astype(np.float64)
+        for k in at:
+            if gains.max() > 0:
+                add(f"ndcg_{k}", m.ndcg_score([gains], [scores], k=k) if len(gains) > 1 else 1.0, of)
+        if not hits.any():
+            continue
+        with_relevant += 1
+        every = [hits[o] for o in orders(scores)]
+        add("mrr", np.mean([1 / (1 + np.argmax(h)) for h in every]), of)
+        for k in at:
+            places = np.arange(1, len(hits) + 1)
+            precisions = [np.sum((h * np.cumsum(h) / places)[:k]) for h in every]
+            add(f"map_{k}", np.mean(precisions) / min(k, hits.sum()), of)
+            add(f"precision_{k}", np.mean([h[:k].sum() for h in every]) / k, of)
+    names = [f"{n}_{k}" for n in ("ndcg", "map", "precision") for k in at] + ["mrr"]
+    want = {n: number(np.average(found[n], weights=weights[n])) if n in found else None for n in names}
+    want.update(groups=groups, groups_relevant=with_relevant)
+    case = {"name": name, "kind": "ranking", "at": list(at), "gain": gain, "relevant": relevant, "group": group.tolist(), "y": y.tolist(), "score": score.tolist()}
+    if weight is not None:
+        case["weight"] = w.tolist()
+    case["want"] = want
+    return case
+
+
 def cases():
     r = np.random.default_rng(20240501)
 
@@ -200,6 +251,26 @@ def cases():
     yield regression("amounts of many scales, weights", amounts**5, mean**5, weight, deviances=["gamma", "tweedie"], power=1.9)
     yield regression("amounts that are 0 now and then", np.where(counts > 0, amounts, 0), mean, deviances=["poisson", "tweedie"], power=1.2)
     yield regression("right means", mean, mean, deviances=["poisson", "gamma", "tweedie"], power=1.3)
+
+    n = 240
+    group = r.integers(0, 24, n)
+    y = np.maximum(r.integers(-2, 5, n), 0)
+    score = y + 2 * r.normal(size=n)
+    yield ranking("plain", group, y, score)
+    yield ranking("five places of linear labels, relevant from 3", group, y, score, at=(5,), gain="linear", relevant=3)
+    yield ranking("labels between whole numbers", group, y / 3, score, gain="linear", relevant=0.5)
+    yield ranking("weights spanning 1e4", group, y, score, 10 ** r.uniform(-2, 2, n))
+    yield ranking("whole weights, some zero", group, y, score, r.integers(0, 4, n).astype(float))
+    yield ranking("weights of groups", group, y, score, (1 + group).astype(float))
+    few = np.arange(120) // 5  # orders of equal scores are as many as permutations
+    yield ranking("heavy ties", few, y[:120], np.round(score[:120] / 3))
+    yield ranking("heavy ties, weights", few, y[:120], np.round(score[:120] / 3), r.exponential(size=120), at=(2, 4))
+    yield ranking("all scores equal", few, y[:120], np.zeros(120), at=(1, 2, 5))
+    yield ranking("groups of one row", np.arange(6), [0, 1, 2, 0, 3, 1], [5, 4, 3, 2, 1, 0])
+    yield ranking("nothing relevant", [0, 0, 1, 1], [0, 0, 0, 0], [1, 2, 3, 4])
+    yield ranking("perfect", [0, 0, 0, 1, 1], [2, 1, 0, 1, 0], [3, 2, 1, 5, 4])
+    yield ranking("upside down", [0, 0, 0, 1, 1], [0, 1, 2, 0, 1], [3, 2, 1, 5, 4])
+    yield ranking("a great label", [0] * 4, [30, 29, 0, 1], [0, 1, 2, 3])
 
 
 def main():

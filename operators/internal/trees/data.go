@@ -36,6 +36,7 @@ type Data struct {
 	Features []Feature
 	Label    []float64
 	Weight   []float64
+	Group    []int32 // of a ranking, the number of each row's group, from 0 and below N
 	N        int
 }
 

@@ -28,8 +28,8 @@ const (
 // tree is measured on it, and with EarlyRounds the model ends at the best one;
 // valid has the features of train in the same order.
 //
-// Memory besides the input is 36 bytes a row, 16 more for each further class,
-// and about 2 a feature and row;
+// Memory besides the input is 36 bytes a row, 16 more for each further class
+// and 20 for a ranking, and about 2 a feature and row;
 // histograms come to 24 bytes a bin for each leaf, or 16 where a regression has
 // equal weights.
 func Fit(env Env, train Data, valid *Data, o Options) (*Model, error) {

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/headrace/headrace/operators/internal/ranks"
 	"github.com/headrace/headrace/operators/internal/trees"
 )
 
@@ -53,12 +54,15 @@ const (
 	Gamma
 	// Tweedie is that of amounts, 0 among them, of Options.TweediePower.
 	Tweedie
+	// LambdaRank orders the rows of each of Data.Group by their labels, the
+	// greatest first, where NDCG is what an order is worth.
+	LambdaRank
 
 	objectives = iota
 )
 
 var objectiveNames = [objectives]string{"binary", "squared_error", "multiclass", "absolute_error", "quantile", "huber",
-	"poisson", "gamma", "tweedie"}
+	"poisson", "gamma", "tweedie", "lambdarank"}
 
 // String names the objective.
 func (o Objective) String() string {
@@ -104,6 +108,9 @@ type Options struct {
 	Quantile     float64 // in (0, 1)
 	HuberDelta   float64 // above 0, in the label's unit
 	TweediePower float64 // in (1, 2)
+	Truncation   int     // of LambdaRank: pairs count of which a row is among so many at the top of its group, at least 1
+	Norm         bool    // of LambdaRank: a pair counts less the farther its scores are apart, and a group by the logarithm of its pairs
+	Places       int     // of NDCG: so many at the top of a group count, at least 1
 	Trees        int     // at most this many, at least 1
 	Leaves       int     // of one tree at most, at least 2; an Oblivious tree has 1<<MaxDepth at most
 	LearningRate float64 // factor on every leaf, in (0, 1]
@@ -118,7 +125,8 @@ type Options struct {
 	ColumnSample float64 // share of the columns drawn for each tree, in (0, 1]
 	// ColumnSampleNode is the share of those that is drawn for each node, or for each level of an Oblivious tree, in (0, 1].
 	ColumnSampleNode float64
-	Goss             Goss // draws rows, instead of RowSample
+	Gain             ranks.Gain // of LambdaRank and NDCG: what a label is worth
+	Goss             Goss       // draws rows, instead of RowSample
 	Dart             Dart
 	Seed             uint64
 	Before           *Before // the model that the fit goes on from; nil is none
@@ -145,7 +153,7 @@ type Options struct {
 // Defaults is what does well on most tables.
 func Defaults() Options {
 	return Options{
-		Quantile: 0.5, HuberDelta: 1, TweediePower: 1.5, Trees: 100, Leaves: 31, LearningRate: 0.1, Bins: 255,
+		Quantile: 0.5, HuberDelta: 1, TweediePower: 1.5, Truncation: 30, Norm: true, Places: 10, Trees: 100, Leaves: 31, LearningRate: 0.1, Bins: 255,
 		MinRows: 20, MinHessian: 1e-3, L2: 1,
 		RowSample: 1, ColumnSample: 1, ColumnSampleNode: 1, Seed: 1,
 		CatSmooth: 10, CatL2: 10, CatMax: 32, CatMinGroup: 100, CatOneHot: 4,
@@ -171,6 +179,9 @@ func (o Options) Validate() error {
 	no(!(o.Quantile > 0 && o.Quantile < 1), "quantile is %v, want more than 0 and less than 1", o.Quantile)
 	no(!(o.HuberDelta > 0 && o.HuberDelta <= 1e100), "huber delta is %v, want more than 0 and at most 1e100", o.HuberDelta)
 	no(!(o.TweediePower > 1 && o.TweediePower < 2), "tweedie power is %v, want more than 1 and less than 2", o.TweediePower)
+	no(o.Gain > ranks.Linear, "unknown gain %d", o.Gain)
+	no(o.Truncation < 1, "truncation is %d, want at least 1", o.Truncation)
+	no(o.Places < 1, "places is %d, want at least 1", o.Places)
 	no(o.Trees < 1, "trees is %d, want at least 1", o.Trees)
 	no(o.Leaves < 2 || o.Leaves > leavesMax, "leaves is %d, want 2 to %d", o.Leaves, leavesMax)
 	share("learning rate", o.LearningRate)
@@ -282,6 +293,16 @@ func check(d *Data, o Options, what string, training bool) error {
 			}
 		case f.Read == nil && len(f.Values) != d.N:
 			return bad("feature %q has %d values for %d rows", f.Name, len(f.Values), d.N)
+		}
+	}
+	if o.Objective == LambdaRank {
+		if len(d.Group) != d.N {
+			return bad("groups of %d rows, and %d rows", len(d.Group), d.N)
+		}
+		for i, g := range d.Group {
+			if g < 0 || int(g) >= d.N {
+				return bad("group %d in row %d, want 0 to %d", g, i, d.N-1)
+			}
 		}
 	}
 	positive, loss := false, newObjective(&o)

@@ -19,6 +19,8 @@ const (
 	RMSE     = "rmse"     // of the probability for binary
 	MAE      = "mae"      // of the probability for binary
 
+	NDCG = "ndcg" // of the first Options.Places of each group; higher is better
+
 	PinballLoss     = "pinball_loss" // of one objective each, as what follows
 	HuberLoss       = "huber_loss"
 	PoissonDeviance = "mean_poisson_deviance"
@@ -26,36 +28,38 @@ const (
 	TweedieDeviance = "mean_tweedie_deviance"
 )
 
-// metric is what a model is measured by: a mean over the rows, but for AUC.
+// metric is what a model is measured by: a mean over the rows, but for AUC and NDCG.
 type metric struct {
 	name   string
 	higher bool // is better
 	of     func(Objective) bool
-	// terms writes the terms of rows from begin on.
+	// terms writes the terms of rows from begin on; or whole is the metric.
 	terms func(m *meter, terms []float64, begin int)
 	root  bool // of the mean
+	whole func(m *meter) float64
 }
 
 // metrics are all metrics. A new objective's own is a line here.
 var metrics = []metric{
 	{name: LogLoss, of: is(Binary, Multiclass), terms: (*meter).logLoss},
-	{name: AUC, of: is(Binary), higher: true},
+	{name: AUC, of: is(Binary), higher: true, whole: (*meter).auc},
 	{name: Accuracy, of: is(Binary, Multiclass), higher: true, terms: (*meter).accuracy},
-	{name: RMSE, of: isNot(Multiclass), root: true, terms: (*meter).squares},
-	{name: MAE, of: isNot(Multiclass), terms: (*meter).distances},
+	{name: RMSE, of: isNot(Multiclass, LambdaRank), root: true, terms: (*meter).squares},
+	{name: MAE, of: isNot(Multiclass, LambdaRank), terms: (*meter).distances},
 	{name: PinballLoss, of: is(Quantile), terms: (*meter).pinball},
 	{name: HuberLoss, of: is(Huber), terms: (*meter).huber},
 	{name: PoissonDeviance, of: is(Poisson), terms: (*meter).deviance},
 	{name: GammaDeviance, of: is(Gamma), terms: (*meter).deviance},
 	{name: TweedieDeviance, of: is(Tweedie), terms: (*meter).deviance},
+	{name: NDCG, of: is(LambdaRank), higher: true, whole: func(m *meter) float64 { return m.ranking.ndcg(m.team, m.score[0]) }},
 }
 
 func is(o ...Objective) func(Objective) bool {
 	return func(x Objective) bool { return slices.Contains(o, x) }
 }
 
-func isNot(o Objective) func(Objective) bool {
-	return func(x Objective) bool { return x != o }
+func isNot(o ...Objective) func(Objective) bool {
+	return func(x Objective) bool { return !slices.Contains(o, x) }
 }
 
 // metricOf is a metric by its name, nil if there is none.
@@ -92,6 +96,8 @@ type meter struct {
 	units    []uint64
 	keys     []ranked
 	keysSwap []ranked
+
+	ranking *rankingMeter // for NDCG
 }
 
 type ranked struct {
@@ -110,7 +116,13 @@ func newMeter(t *trees.Team, d *Data, o *Options, base []float64) (*meter, error
 		top = max(top, m.sums[i])
 	}
 	m.total = t.Sum(m.sums)
-	if m.terms != nil {
+	switch {
+	case m.terms != nil:
+		return m, nil
+	case m.name == NDCG:
+		if m.ranking = newRankingMeter(t, d, o); m.ranking.total == 0 {
+			return nil, errors.New("gbdt: validation data: metric ndcg needs a label above 0, there is none")
+		}
 		return m, nil
 	}
 	// Units of 2^-31 of the power of two above the greatest weight: up to 2^31
@@ -146,8 +158,8 @@ func (m *meter) better(a, b float64) bool {
 // value is the metric of the present scores. It does not depend on the order
 // of the rows.
 func (m *meter) value() float64 {
-	if m.terms == nil {
-		return m.auc()
+	if m.whole != nil {
+		return m.whole(m)
 	}
 	m.team.Blocks(m.d.N, func(_, begin, end int) {
 		terms := m.sums[begin:end]

@@ -49,6 +49,8 @@ func newObjective(o *Options) objective {
 		return deviance{2, GammaDeviance}
 	case Tweedie:
 		return deviance{o.TweediePower, TweedieDeviance}
+	case LambdaRank:
+		return lambdarank{o.Gain}
 	}
 	return squaredError{}
 }
@@ -80,10 +82,14 @@ type loss struct {
 	rest             []residual // room for those of all rows
 	drawn            bool       // by their gradients, see oneSide
 	unit             []float64  // of each output's leaves, with dropout alone
+	lambdas          *lambdas   // nil unless derivatives hang on other rows' scores
 }
 
 func newLoss(t *trees.Team, d *Data, o *Options) *loss {
 	l := &loss{team: t, d: d, objective: newObjective(o), drawn: o.Goss.on()}
+	if _, ok := l.objective.(lambdarank); ok {
+		l.lambdas = newLambdas(t, d, o)
+	}
 	n := l.objective.outputs()
 	if o.Dart.on() {
 		l.unit = make([]float64, n)
@@ -184,6 +190,9 @@ func (l *loss) sized(output int) packed {
 // them to grad, a list an output. It reports false if all gradients are 0:
 // nothing is left to learn.
 func (l *loss) pack(grad [][]uint64) ([]packed, bool) {
+	if l.lambdas != nil {
+		l.lambdas.derive(l.team, l.score[0])
+	}
 	_, two := l.objective.(binary)
 	p, any := make([]packed, len(grad)), false
 	switch {
@@ -246,6 +255,10 @@ const few = 8192
 
 // gradients calls f for a few rows of a block after the other, with their derivatives.
 func (l *loss) gradients(worker, begin, end int, f func(begin, end int, g, h [][]float64)) {
+	if k := l.lambdas; k != nil {
+		f(begin, end, [][]float64{k.g[begin:end]}, [][]float64{k.h[begin:end]})
+		return
+	}
 	n := len(l.score)
 	_, same := l.objective.(flat)
 	rows := min(max(few/(2*n), 64), trees.BlockRows)

@@ -35,6 +35,7 @@ type Operator struct {
 	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees"`
 
 	Losses        `param:",inline"`
+	Orders        `param:",inline"`
 	Growing       `param:",inline"`
 	model.ByClass `param:",inline"`
 }
@@ -42,16 +43,19 @@ type Operator struct {
 // EarlyStop is train.gbdt's option early_stop.
 type EarlyStop struct {
 	Part   string `param:"part" doc:"the rows that are measured on" enum:"valid" default:"valid"`
-	Metric string `param:"metric" doc:"what is measured, on rows weighted as train rows are; if not given, what the objective makes small" enum:"log_loss|auc|accuracy|rmse|mae|pinball_loss|huber_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance"`
+	Metric string `param:"metric" doc:"what is measured, on rows weighted as train rows are; if not given, what the objective makes small" enum:"log_loss|auc|accuracy|rmse|mae|pinball_loss|huber_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance|ndcg"`
+	At     *int   `param:"at" doc:"of metric ndcg: so many places at the top of a group count; if not given, 10" min:"1" max:"1000000"`
 	Rounds int    `param:"rounds" doc:"rounds without a better metric; 0 does not stop" default:"20" min:"0"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.gbdt", Version: 4, New: func() operators.Op { return &Operator{} },
-		Doc: "Fits gradient-boosted trees to a binary label, a label of many classes or a number, weighted by task.weight. Strings are learnt as " +
+		Doc: "Fits gradient-boosted trees to a binary label, a label of many classes, a number, or the order of rows in groups, weighted by task.weight. Strings are learnt as " +
 			"categories and need no encoding, missing values need no filling; values that train rows do not have count as missing. Of many classes " +
-			"each has a tree a round, and p is the softmax of their scores, a wide column with a member a class.",
+			"each has a tree a round, and p is the softmax of their scores, a wide column with a member a class. A ranking (LambdaMART) learns a score that " +
+			"has the rows of each group in the order of their labels, the greatest first: task.group names the column, whose rows need not stand together. " +
+			"Rows of equal scores count as if they stood in every order, so that the order of the table is not learnt from.",
 		Example: []operators.Example{{
 			Doc:     "a step in a number",
 			Options: "{trees: 1, leaves: 4, learning_rate: 1, min_rows: 1, l2: 0}",
@@ -156,13 +160,29 @@ func init() {
 				3          | 3           | 2.5647215537198185
 				9          | 4           | 5.777777777777778
 				9          | 8           | 5.777777777777778`,
+		}, {
+			Doc:     "an order: in each query the new page was clicked, wherever its rows stand",
+			Options: "{trees: 1, leaves: 2, learning_rate: 1, min_rows: 1, l2: 0}",
+			Task:    operators.Task{Kind: operators.Ranking, Label: "clicks", Group: "query"},
+			In: []string{`
+				query string | age int64 | clicks int64
+				kiwi         | 9         | 0
+				plum         | 1         | 1
+				kiwi         | 2         | 1
+				plum         | 8         | 0`},
+			Out: `
+				query string | age int64 | clicks int64 | score float64
+				kiwi         | 9         | 0            | -2
+				plum         | 1         | 1            | 2
+				kiwi         | 2         | 1            | 2
+				plum         | 8         | 0            | -2`,
 		}},
 	})
 }
 
 // learner says what the trees take.
 func (o *Operator) learner() model.Learner {
-	return model.Learner{Name: "train.gbdt", Tasks: []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression}, Nulls: true, Text: true, Valid: o.stops()}
+	return model.Learner{Name: "train.gbdt", Tasks: []operators.TaskKind{operators.Binary, operators.Multiclass, operators.Regression, operators.Ranking}, Nulls: true, Text: true, Valid: o.stops()}
 }
 
 const half = 0.5 // the threshold where none is chosen
@@ -175,6 +195,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 	out, l := o.learner().Check(s)
 	out.Model.Aim = o.aim(s)
 	o.checkObjective(s, &l)
+	o.checkOrders(s, &l)
 	if s.Task.Kind == operators.Multiclass && o.Threshold != half {
 		l.Add(diag.New(diag.OptionConflict, diag.Option("threshold"), "threshold is for binary tasks, the task is multiclass").
 			WithHelp("leave it out: pred is the likeliest class"))
@@ -200,6 +221,7 @@ func (o *Operator) options(s operators.Site) Options {
 	c.L1, c.L2, c.RowSample, c.ColumnSample, c.ColumnSampleNode = o.L1, o.L2, o.RowSample, o.ColumnSample, o.ColumnSampleNode
 	c.Seed = hash.Combine(s.Seed, uint64(o.Seed))
 	o.objective(s, &c)
+	o.order(&c)
 	if o.stops() {
 		c.EarlyRounds, c.EarlyMetric = o.EarlyStop.Rounds, o.EarlyStop.Metric
 	}
@@ -265,6 +287,9 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 			return out, fmt.Errorf("valid rows: %w", err)
 		}
 		held = &d
+	}
+	if err := grouped(r, train, valid, &data, held); err != nil {
+		return out, err
 	}
 	lent := Env{
 		Parallel: env.Parallel,

@@ -135,7 +135,7 @@ func (o *Operator) constrain(c *Options, features []operators.Field, cols []batc
 	}
 }
 
-// keptBytes is what sampling and dropout keep of a row.
+// keptBytes is what sampling, dropout and rankings keep of a row.
 func (o *Options) keptBytes() (n int64) {
 	if o.Goss.on() {
 		n += 9
@@ -146,6 +146,9 @@ func (o *Options) keptBytes() (n int64) {
 			leaf = 2
 		}
 		n += leaf * int64(o.Trees)
+	}
+	if o.Objective == LambdaRank {
+		n += 24 // the number of its group, its place in it, two derivatives
 	}
 	return n
 }

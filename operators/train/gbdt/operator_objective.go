@@ -9,7 +9,7 @@ import (
 
 // Losses is train.gbdt's options of what the trees make small.
 type Losses struct {
-	Objective    string   `param:"objective" doc:"what the trees make small; if not given, log_loss of a binary or multiclass task, squared_error of a regression. absolute_error aims at the median, quantile at another share, huber at the mean of what is no outlier. poisson (counts), gamma (amounts above 0) and tweedie (amounts, 0 among them) are deviances, whose pred is e to the raw score" enum:"log_loss|squared_error|absolute_error|huber|quantile|poisson|gamma|tweedie"`
+	Objective    string   `param:"objective" doc:"what the trees make small; if not given, log_loss of a binary or multiclass task, squared_error of a regression, lambdarank of a ranking, which is the only one there. absolute_error aims at the median, quantile at another share, huber at the mean of what is no outlier. poisson (counts), gamma (amounts above 0) and tweedie (amounts, 0 among them) are deviances, whose pred is e to the raw score" enum:"log_loss|squared_error|absolute_error|huber|quantile|poisson|gamma|tweedie|lambdarank"`
 	Quantile     *float64 `param:"quantile" doc:"of objective quantile: the share of labels that is to lie below pred; if not given, 0.5" min:">0" max:"<1"`
 	HuberDelta   *float64 `param:"huber_delta" doc:"of objective huber: from which distance on an error counts as it is and not by its square, in the label's unit; if not given, 1" min:">0" max:"1e100"`
 	TweediePower *float64 `param:"tweedie_power" doc:"of objective tweedie: the power of the mean that the variance grows with, near 1 as poisson, near 2 as gamma; if not given, 1.5" min:">1" max:"<2"`
@@ -26,6 +26,8 @@ func (o *Operator) objective(s operators.Site, c *Options) {
 		c.Objective = Multiclass
 	case operators.Regression:
 		c.Objective = losses[o.Objective]
+	case operators.Ranking:
+		c.Objective = LambdaRank
 	}
 	for to, v := range map[*float64]*float64{&c.Quantile: o.Quantile, &c.HuberDelta: o.HuberDelta, &c.TweediePower: o.TweediePower} {
 		if v != nil {
@@ -57,6 +59,15 @@ func (o *Operator) checkObjective(s operators.Site, l *diag.List) {
 	o.objective(s, &c)
 	regression := s.Task.Kind == operators.Regression
 	switch {
+	case o.Objective == "lambdarank" && c.Objective != LambdaRank:
+		l.Add(diag.New(diag.OptionConflict, diag.Option("objective"), "lambdarank is of rankings, the task is %s", s.Task.Kind).
+			WithHelp("write task: {kind: ranking, label: COLUMN, group: COLUMN}, or leave it out"))
+		return // the rest is of what it was meant to be
+	case c.Objective == LambdaRank && o.Objective != "" && o.Objective != "lambdarank":
+		l.Add(diag.New(diag.OptionConflict, diag.Option("objective"), "%s is of single rows, the task is a ranking", o.Objective).
+			WithHelp("leave it out: the objective is lambdarank"))
+		return
+	case c.Objective == LambdaRank:
 	case regression && o.Objective == "log_loss":
 		l.Add(diag.New(diag.OptionConflict, diag.Option("objective"), "log_loss is of classes, the task is a regression").
 			WithHelp("there are squared_error, absolute_error, huber, quantile, poisson, gamma, tweedie"))

@@ -23,6 +23,9 @@ func programOf(m *Model, v trees.Vocabularies, r model.Roles, train operators.Ta
 			add(c, model.RawScore(c))
 		}
 		return model.Classify(g, classes)
+	case operators.Ranking:
+		add(0, model.Score)
+		return g
 	}
 	add(0, model.Pred)
 	return g
