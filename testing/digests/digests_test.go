@@ -41,6 +41,7 @@ type example struct {
 
 var examples = []example{
 	{"flights", "flights/flight_delay.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "12", "min_auc": "0"}, 20000, ""},
+	{"ranking", "flights/latest_flights.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "12", "min_ndcg": "0"}, 12000, ""},
 	{"adult", "adult/income.yaml", map[string]string{"train": "adult_train.parquet", "test": "adult_test.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
 	{"california", "california/house_value.yaml", map[string]string{"path": "housing.parquet"}, map[string]string{"trees": "8"}, 12000, ""},
 	{"arrivals", "arrivals/late_arrival.yaml", map[string]string{"path": "flights.parquet"}, map[string]string{"trees": "10"}, 12000, "out"},

@@ -22,7 +22,7 @@ def flags(doc):
     p = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("csv")
     p.add_argument("--label", required=True)
-    p.add_argument("--task", choices=["binary", "multiclass", "regression"], required=True)
+    p.add_argument("--task", choices=["binary", "multiclass", "regression", "ranking"], required=True)
     p.add_argument("--positive", help="the label that counts as 1, when labels are not 0 and 1 or false and true")
     p.add_argument("--trees", type=int, default=100)
     p.add_argument("--leaves", type=int, default=63)
@@ -33,6 +33,7 @@ def flags(doc):
     p.add_argument("--categories", choices=["native", "ordinal"], default="native",
                    help="how columns of text are learnt: as categories, or as numbers, in the order of their values")
     p.add_argument("--categorical", default="", help="further columns, by comma, to treat as columns of text")
+    p.add_argument("--group", help="of a ranking: column of whole numbers that are the same in rows of one group, no feature")
     p.add_argument("--weight", help="column of row weights, no feature")
     p.add_argument("--drop", default="", help="columns, by comma, to leave out")
     p.add_argument("--seed", type=int, default=1)
@@ -46,12 +47,13 @@ class Table:
         began = time.perf_counter()
         listed = [c for c in a.categorical.split(",") if c]
         # A class is read as it is written: pandas would make true a bool, and "01" a number.
-        written = listed + ([a.label] if a.task != "regression" else [])
+        written = listed + ([a.label] if a.task in ("binary", "multiclass") else [])
         frame = pd.read_csv(a.csv, dtype={c: str for c in written}, keep_default_na=False, na_values=[""])
-        for c in ["_part", a.label] + ([a.weight] if a.weight else []):
+        own = [a.label] + [c for c in (a.weight, a.group) if c]
+        for c in ["_part"] + own:
             if c not in frame:
                 raise SystemExit(f"{a.csv}: no column {c}; columns are {', '.join(frame.columns)}")
-        out = OWN + [a.label] + ([a.weight] if a.weight else []) + [c for c in a.drop.split(",") if c]
+        out = OWN + own + [c for c in a.drop.split(",") if c]
         self.features = [c for c in frame.columns if c not in out]
         self.text = [c for c in self.features if frame[c].dtype == object]
         train = frame["_part"] == "train"
@@ -72,22 +74,28 @@ class Table:
             if y.isna().any():
                 raise SystemExit(f"{a.label} has classes that train does not have")
         y = y.to_numpy(np.float64)
+        if a.group:  # XGBoost wants the rows of a group together
+            frame = frame.sort_values(a.group, kind="stable")
+            y = y[frame.index]
         parts = frame["_part"].to_numpy()
         x = frame[self.features].astype(np.float64)
-        self.x, self.y, self.w = {}, {}, {}
+        self.x, self.y, self.w, self.g = {}, {}, {}, {}
         for part in ["train", "valid", "test"]:
             here = parts == part
             if here.any():
                 self.x[part], self.y[part] = x[here], y[here]
                 self.w[part] = frame.loc[here, a.weight].to_numpy(np.float64) if a.weight else None
+                self.g[part] = frame.loc[here, a.group].to_numpy() if a.group else None
         for part in ["train", "test"] + (["valid"] if a.early else []):
             if part not in self.x:
                 raise SystemExit(f"{a.csv}: no rows of part {part}")
         self.read_seconds = time.perf_counter() - began
 
 
-def loss(task, y, p, w):
-    """What --early watches: log loss, or the root of the mean square."""
+def loss(task, y, p, w, g=None):
+    """What --early watches: log loss, the root of the mean square, or what is missing to an ndcg of 1."""
+    if task == "ranking":
+        return 1 - ndcg(y, p, g)
     if task == "regression":
         return float(np.sqrt(metrics.mean_squared_error(y, p, sample_weight=w)))
     return float(metrics.log_loss(y, p, sample_weight=w, labels=labels(p)))
@@ -98,8 +106,20 @@ def labels(p):
     return range(p.shape[1]) if p.ndim == 2 else None
 
 
-def judge(task, y, p, w):
+def ndcg(y, p, g, places=10):
+    """The mean over the groups that have a row worth something."""
+    found = []
+    for at in np.split(np.arange(len(y)), np.flatnonzero(np.diff(g)) + 1):
+        gain = 2 ** y[at] - 1
+        if gain.max() > 0:
+            found.append(metrics.ndcg_score([gain], [p[at]], k=places) if len(at) > 1 else 1.0)
+    return float(np.mean(found))
+
+
+def judge(task, y, p, w, g=None):
     m = {"sample_weight": w}
+    if task == "ranking":
+        return {"ndcg_10": ndcg(y, p, g)}
     if task == "regression":
         return {"rmse": float(np.sqrt(metrics.mean_squared_error(y, p, **m))),
                 "mae": float(metrics.mean_absolute_error(y, p, **m)), "r2": float(metrics.r2_score(y, p, **m))}
@@ -125,6 +145,6 @@ def report(peer, version, a, table, fit, predict):
         "options": {k: getattr(a, k) for k in ["trees", "leaves", "rate", "bins", "l2", "early", "categories", "seed"]},
         "rows": {part: len(y) for part, y in table.y.items()}, "features": len(table.features), "levels": table.levels,
         "trees": trees,
-        **{part: judge(a.task, table.y[part], p, table.w[part]) for part, p in pred.items()},
+        **{part: judge(a.task, table.y[part], p, table.w[part], table.g[part]) for part, p in pred.items()},
         "seconds": {"read": round(table.read_seconds, 3), "fit": round(t1 - t0, 3), "predict": round(t2 - t1, 3)},
     }))

@@ -29,6 +29,8 @@ CASES = [
      "positive": ">50K", "weight": "weight", "trees": 300, "leaves": 31, "early": 30},
     {"name": "california, incomes hidden", "dag": "testing/quality/missing.yaml", "table": "features", "task": "regression", "label": "value",
      "trees": 200, "leaves": 31, "early": 30},
+    {"name": "flights, latest of a day", "dag": "examples/flights/latest_flights.yaml", "table": "split", "task": "ranking", "label": "late", "group": "day",
+     "trees": 300, "leaves": 31, "early": 30},
 ]
 
 
@@ -40,7 +42,7 @@ def case(c, folder):
     table = os.path.join(folder, "table.csv")
     sets = [a for k, v in c.get("set", {}).items() for a in ("--set", f"{k}={os.path.join(DATA, v)}")]
     output([HEADRACE, "run", "-q", "--workspace", folder, os.path.join(ROOT, c["dag"]), "--to", c["table"], "-o", table] + sets)
-    args = [table] + [a for k in ("label", "task", "positive", "weight", "trees", "leaves", "early") if k in c for a in (f"--{k}", str(c[k]))]
+    args = [table] + [a for k in ("label", "task", "positive", "weight", "group", "trees", "leaves", "early") if k in c for a in (f"--{k}", str(c[k]))]
     peers = {}
     for script in ("xgb.py", "sk.py"):
         for categories in ("native", "ordinal"):

@@ -3,7 +3,8 @@
 
 usage: sk.py TABLE.csv --label late --task binary [--trees 100 --leaves 63 --rate 0.1 --bins 255 …]
 The fit's seconds include binning. OMP_NUM_THREADS sets another number of threads. It cannot stop early on rows that it is
-given, so --early looks at the valid part after the fit and keeps the trees up to the best: the whole fit is timed.
+given, so --early looks at the valid part after the fit and keeps the trees up to the best: the whole fit is timed. It has nothing of
+rankings: there it estimates the label, whose order is judged.
 """
 import itertools
 
@@ -28,14 +29,14 @@ def main():
     native = [c for c in table.text if a.categories == "native" and table.levels[c] <= min(a.bins, 255)]
 
     def fit():
-        make = HistGradientBoostingRegressor if a.task == "regression" else HistGradientBoostingClassifier
+        make = HistGradientBoostingRegressor if a.task in ("regression", "ranking") else HistGradientBoostingClassifier
         model = make(max_iter=a.trees, max_leaf_nodes=a.leaves, learning_rate=a.rate, max_bins=min(a.bins, 255),
                      l2_regularization=a.l2, min_samples_leaf=20, early_stopping=False, random_state=a.seed,
                      categorical_features=[c in native for c in table.features] if native else None)
         model.fit(table.x["train"].to_numpy(), table.y["train"], sample_weight=table.w["train"])
         if not a.early:
             return (model, a.trees), a.trees
-        losses = [peer.loss(a.task, table.y["valid"], p, table.w["valid"]) for p in staged(a, model, table.x["valid"].to_numpy())]
+        losses = [peer.loss(a.task, table.y["valid"], p, table.w["valid"], table.g["valid"]) for p in staged(a, model, table.x["valid"].to_numpy())]
         best, stale = 0, 0
         for i, l in enumerate(losses):  # as if it had stopped: a later, better round does not count
             best, stale = (i, 0) if i == 0 or l < losses[best] else (best, stale + 1)
@@ -46,7 +47,7 @@ def main():
     def predict(fitted, part):
         (model, trees), x = fitted, table.x[part].to_numpy()
         if trees == a.trees:
-            if a.task == "regression":
+            if a.task in ("regression", "ranking"):
                 return model.predict(x)
             return model.predict_proba(x)[:, 1] if a.task == "binary" else model.predict_proba(x)
         return next(itertools.islice(staged(a, model, x), trees - 1, None))

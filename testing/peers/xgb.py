@@ -6,6 +6,7 @@ The fit's seconds include binning. OMP_NUM_THREADS sets another number of thread
 """
 import peer  # first: it sets the number of threads
 
+import numpy as np
 import xgboost as xgb
 
 
@@ -17,15 +18,20 @@ def main():
     def matrix(part):
         x = table.x[part]
         kinds = ["c" if native and c in table.text else "q" for c in table.features]
-        return xgb.DMatrix(x.to_numpy(), label=table.y[part], weight=table.w[part], feature_names=table.features,
+        data = xgb.DMatrix(x.to_numpy(), label=table.y[part], weight=table.w[part], feature_names=table.features,
                            feature_types=kinds, enable_categorical=native, nthread=peer.THREADS)
+        if a.group:
+            data.set_group(np.unique(table.g[part], return_counts=True)[1])
+        return data
 
     def fit():
         objective, metric = {"binary": ("binary:logistic", "logloss"), "multiclass": ("multi:softprob", "mlogloss"),
-                             "regression": ("reg:squarederror", "rmse")}[a.task]
+                             "regression": ("reg:squarederror", "rmse"), "ranking": ("rank:ndcg", "ndcg@10")}[a.task]
         params = {"objective": objective, "eval_metric": metric, "tree_method": "hist",
                   "grow_policy": "lossguide", "max_depth": 0, "max_leaves": a.leaves, "max_bin": a.bins,
                   "eta": a.rate, "lambda": a.l2, "nthread": peer.THREADS, "seed": a.seed}
+        if a.task == "ranking":
+            params["num_pairsample"] = 10  # of each row; as it comes 1, which does worse
         if a.task == "multiclass":
             params["num_class"] = len(table.classes)
         more = {"evals": [(matrix("valid"), "valid")], "early_stopping_rounds": a.early, "verbose_eval": False} if a.early else {}
