@@ -142,19 +142,34 @@ func (b *Block) Column(j int) *[Rows]uint8 { return (*[Rows]uint8)(b.Codes[j*Row
 
 // Add is the loop for i { Score[i] += value of the leaf that row i comes to }.
 func (t *Tree) Add(b *Block) {
-	for i := range t.sets {
-		s := &t.sets[i]
-		beyond(b.Column(t.columns+i), b.Column(s.column), &s.bits)
-	}
 	if len(t.nodes) == 0 {
 		for i := range b.Score {
 			b.Score[i] += t.value[0]
 		}
 		return
 	}
-	reach(&b.leaf, t.nodes, b.Codes[:t.Columns()*Rows], &b.masks)
-	add(&b.Score, &b.leaf, t.value)
+	add(&b.Score, t.Find(b), t.value)
 }
+
+// Find is, of each row, the number of its leaf from the left. It is the block's until the next call.
+func (t *Tree) Find(b *Block) *[Rows]uint8 {
+	if len(t.nodes) == 0 {
+		b.leaf = [Rows]uint8{}
+		return &b.leaf
+	}
+	for i := range t.sets {
+		s := &t.sets[i]
+		beyond(b.Column(t.columns+i), b.Column(s.column), &s.bits)
+	}
+	reach(&b.leaf, t.nodes, b.Codes[:t.Columns()*Rows], &b.masks)
+	return &b.leaf
+}
+
+// Values are those of the leaves from the left, filled up to whole vectors: what AddTo takes has as many.
+func (t *Tree) Values() []float64 { return t.value }
+
+// AddTo is the loop for i { score[i] += value[leaf[i]] }, of leaves that Find gave and of as many values as the tree has.
+func AddTo(score *[Rows]float64, leaf *[Rows]uint8, value []float64) { add(score, leaf, value) }
 
 // reachGo is the loop for nodes { for i { here = the row's in mask mine; left = here and codes[column+i] <= most; right = here and not left;
 // leaf[i] += lefts if right } }, its masks of all rows at the root. What is left in masks is no one's.

@@ -93,8 +93,21 @@ func TestAdd(t *testing.T) {
 					b.Score[i] = r.NormFloat64()
 					want[i] = b.Score[i] + leaf[find(splits, func(j int) uint8 { return b.Codes[j*Rows+i] })]
 				}
+				was := b.Score
 				if tree.Add(&b); b.Score != want {
 					t.Fatalf("%d leaves, of the last %d", leaves, last)
+				}
+				if AddTo(&was, tree.Find(&b), tree.Values()); was != want {
+					t.Fatalf("%d leaves, of the last %d: by their numbers", leaves, last)
+				}
+				for i := range b.Codes { // a second block, on what the first has left
+					b.Codes[i] = uint8(r.Uint32())
+				}
+				for i := range want {
+					want[i] += leaf[find(splits, func(j int) uint8 { return b.Codes[j*Rows+i] })]
+				}
+				if tree.Add(&b); b.Score != want {
+					t.Fatalf("%d leaves, of the last %d: a second block", leaves, last)
 				}
 			}
 		}
@@ -103,6 +116,24 @@ func TestAdd(t *testing.T) {
 
 // specials are numbers at which a comparison may go wrong; all but the first are cuts too.
 var specials = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 5e-324, -5e-324, math.MaxFloat64}
+
+func TestNewTreeRefuses(t *testing.T) {
+	for what, f := range map[string]func(){
+		"a leaf too few":   func() { NewTree([]Split{{Left: ^0, Right: ^1}}, []float64{1}, 1) },
+		"257 leaves":       func() { NewTree(make([]Split, LeavesMax), make([]float64, LeavesMax+1), 1) },
+		"no such column":   func() { NewTree([]Split{{Column: 1, Left: ^0, Right: ^1}}, []float64{1, 2}, 1) },
+		"a column below 0": func() { NewTree([]Split{{Column: -1, Left: ^0, Right: ^1}}, []float64{1, 2}, 1) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", what)
+				}
+			}()
+			f()
+		}()
+	}
+}
 
 func TestCodes(t *testing.T) {
 	levels(t, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/headrace/headrace/kernels/forest"
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/canon"
 )
@@ -21,11 +22,8 @@ type Forest struct {
 	Shares  Shares
 	Names   []string // of each feature, for people; none where the trees do not say their Cover either
 
-	types []batch.Type
-	cuts  [][]float64 // of each number, the thresholds of all trees, rising
-	nodes []forestNode
-	roots []uint32
-	sets  []uint64
+	ensemble             // a leaf's worth is the place of its distribution
+	tables   [][]float64 // of each tree that is compared and each class, the shares at its leaves; none where classes are many
 }
 
 // Shares are distributions over classes. Distribution i is of the classes Class[At[i]:At[i+1]], rising.
@@ -39,16 +37,6 @@ func init() { Register(func() Kind { return &Forest{} }) }
 // ID is "forest".
 func (*Forest) ID() string { return "forest" }
 
-// forestNode is a node or a leaf. A row goes to first unless its code of the feature is above cut, then to the node behind it; a leaf is
-// reached again. Codes tell numbers apart as far as the thresholds do: a number's code is how many of its feature's thresholds are below
-// it, and one more. Each has two, that say missing goes right, and left: they differ where it is missing, by the greatest and by 0.
-type forestNode struct {
-	cut   uint32
-	value uint32 // of the row's codes: of a feature the first or the second; with codeNode, sets[cut:] are what goes to first
-	first uint32 // of a leaf: itself
-	leaf  int32  // the place of its distribution; -1 of a node
-}
-
 // Init checks the trees and packs them.
 func (k *Forest) Init(in, out []batch.Type) error {
 	if err := slots(in, out, len(k.Levels), 1); err != nil {
@@ -60,10 +48,12 @@ func (k *Forest) Init(in, out []batch.Type) error {
 	if len(k.Trees) == 0 || len(k.Members) == 0 {
 		return fmt.Errorf("%d trees of %d classes", len(k.Trees), len(k.Members))
 	}
-	for j, m := range k.Members {
-		if slices.Contains(k.Members[:j], m) {
+	seen := map[string]bool{}
+	for _, m := range k.Members {
+		if seen[m] {
 			return fmt.Errorf("two members %q", m)
 		}
+		seen[m] = true
 	}
 	if err := treeInputs(in, k.Levels); err != nil {
 		return err
@@ -74,9 +64,7 @@ func (k *Forest) Init(in, out []batch.Type) error {
 	if err := k.Shares.check(len(k.Members)); err != nil {
 		return err
 	}
-	k.types, k.nodes, k.roots, k.sets = in, nil, nil, nil
-	k.cuts = make([][]float64, len(in))
-	total := 0
+	nodes := 0
 	for t := range k.Trees {
 		err := k.Trees[t].check(k.Levels)
 		if err == nil {
@@ -90,23 +78,13 @@ func (k *Forest) Init(in, out []batch.Type) error {
 				return fmt.Errorf("tree %d: no distribution %v", t, l)
 			}
 		}
-		for i, f := range k.Trees[t].Feature {
-			if k.Levels[f] == 0 {
-				k.cuts[f] = append(k.cuts[f], k.Trees[t].Threshold[i])
-			}
-		}
-		if total += 2*len(k.Trees[t].Feature) + 1; total > math.MaxInt32 {
-			return fmt.Errorf("more than %d nodes", math.MaxInt32)
+		if nodes += 2*len(k.Trees[t].Feature) + 1; nodes > math.MaxUint32 {
+			return fmt.Errorf("more than %d nodes", math.MaxUint32)
 		}
 	}
-	for f, c := range k.cuts {
-		slices.Sort(c)
-		k.cuts[f] = slices.Compact(c)
-	}
-	k.nodes = make([]forestNode, 0, total)
-	for t := range k.Trees {
-		k.pack(&k.Trees[t])
-	}
+	k.init(k.Levels, in, k.Trees)
+	k.compile(k.Trees)
+	k.tabulate()
 	return nil
 }
 
@@ -152,165 +130,109 @@ func (s *Shares) of(distribution int, class int32) float64 {
 	return 0
 }
 
-// pack lays a tree out depth first, children side by side.
-func (k *Forest) pack(t *Tree) {
-	root := uint32(len(k.nodes))
-	k.roots = append(k.roots, root)
-	k.nodes = append(k.nodes, forestNode{})
-	type place struct {
-		child int32
-		at    uint32
-	}
-	start := int32(0)
-	if len(t.Feature) == 0 {
-		start = ^0
-	}
-	for stack := []place{{start, root}}; len(stack) > 0; {
-		p := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if p.child < 0 {
-			k.nodes[p.at] = forestNode{cut: math.MaxUint32, first: p.at, leaf: int32(t.Leaf[^p.child])}
-			continue
-		}
-		i := p.child
-		f := t.Feature[i]
-		n := forestNode{value: 2 * uint32(f), first: uint32(len(k.nodes)), leaf: -1}
-		if t.MissingLeft[i] {
-			n.value++
-		}
-		if k.Levels[f] > 0 {
-			n.value |= codeNode
-			n.cut = uint32(len(k.sets))
-			k.addSet(t, int(i))
-		} else {
-			at, _ := slices.BinarySearch(k.cuts[f], t.Threshold[i])
-			n.cut = uint32(at) + 1
-		}
-		k.nodes[p.at] = n
-		k.nodes = append(k.nodes, forestNode{}, forestNode{})
-		stack = append(stack, place{t.Right[i], n.first + 1}, place{t.Left[i], n.first})
-	}
-}
+// tableClasses is for how many classes a table of each is faster than a leaf's distribution, of which most have one class.
+const tableClasses = 8
 
-// addSet copies the bitset of node i with one bit more, for missing, at Levels.
-func (k *Forest) addSet(t *Tree, i int) {
-	levels := int(k.Levels[t.Feature[i]])
-	at := len(k.sets)
-	k.sets = append(k.sets, make([]uint64, levels/64+1)...)
-	set := k.sets[at:]
-	copy(set, t.Bits[t.Cat[i]:int(t.Cat[i])+(levels+63)/64])
-	if set[levels/64] &= 1<<(levels%64) - 1; t.MissingLeft[i] {
-		set[levels/64] |= 1 << (levels % 64)
+// tabulate makes the tables.
+func (k *Forest) tabulate() {
+	classes, bytes := len(k.Members), 0
+	k.tables = nil
+	for t := range k.tree {
+		if f := k.tree[t].compared; f != nil {
+			bytes += 8 * classes * len(f.Values())
+		}
 	}
-}
-
-// code writes both codes of feature j where x is its value.
-func (k *Forest) code(to []uint32, j int, x float64) {
-	if x != x {
-		to[2*j], to[2*j+1] = math.MaxUint32, 0
+	if bytes == 0 || classes > tableClasses || bytes > k.tablesMax() {
 		return
 	}
-	cuts := k.cuts[j]
-	lo, n := 0, len(cuts)
-	for n > 0 {
-		half := n / 2
-		if cuts[lo+half] < x {
-			lo += half + 1
-			n -= half + 1
-		} else {
-			n = half
+	k.tables = make([][]float64, classes*len(k.tree))
+	for t := range k.tree {
+		f := k.tree[t].compared
+		if f == nil {
+			continue
 		}
-	}
-	to[2*j], to[2*j+1] = uint32(lo)+1, uint32(lo)+1
-}
-
-// level writes the code of a level: itself, or Levels for missing.
-func (k *Forest) level(to []uint32, j int, code int64) {
-	if code < 0 || code >= int64(k.Levels[j]) {
-		code = int64(k.Levels[j])
-	}
-	to[2*j], to[2*j+1] = uint32(code), uint32(code)
-}
-
-// find is the distribution at the leaf that a row of codes reaches.
-func (k *Forest) find(root uint32, row []uint32) int32 {
-	n := &k.nodes[root]
-	for n.leaf < 0 {
-		next := n.first
-		if n.value&codeNode != 0 {
-			c := row[n.value&^codeNode]
-			if k.sets[n.cut+c>>6]>>(c&63)&1 == 0 {
-				next++
+		size := len(f.Values())
+		all := make([]float64, classes*size)
+		for c := range classes {
+			k.tables[classes*t+c] = all[c*size:][:size]
+		}
+		for l, d := range f.Values()[:len(k.Trees[t].Leaf)] {
+			for at := k.Shares.At[int(d)]; at < k.Shares.At[int(d)+1]; at++ {
+				all[int(k.Shares.Class[at])*size+l] = k.Shares.Share[at]
 			}
-		} else if row[n.value] > n.cut {
-			next++
 		}
-		n = &k.nodes[next]
 	}
-	return n.leaf
 }
 
-// forestRows is how many rows go through a tree together: it stays near, and so do their codes.
-const forestRows = 256
-
-// Batch takes the rows in blocks, and in a block the trees in their order.
+// Batch adds up the shares of each class, then divides.
 func (k *Forest) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	v := c.NewVector(n, k.Members)
-	members := make([][]float64, len(k.Members))
-	for j := range members {
-		members[j] = v.Member(j)
-		clear(members[j])
+	s := &forestVotes{k: k, sum: make([][]float64, len(k.Members)), all: make([][]float64, len(k.Members))}
+	for j := range s.all {
+		s.all[j] = v.Member(j)
 	}
-	wide := 2 * len(in)
-	block := c.Uint32s(min(n, forestRows) * wide)
-	for lo := 0; lo < n; lo += forestRows {
-		hi := min(n, lo+forestRows)
-		for j := range in {
-			k.codes(c, block, j, &in[j], lo, hi)
-		}
-		for _, root := range k.roots {
-			for i := range hi - lo {
-				k.add(root, block[i*wide:(i+1)*wide], func(class int32, share float64) { members[class][lo+i] += share })
-			}
-		}
-		for _, p := range members {
-			for i := range p[lo:hi] {
-				p[lo+i] /= float64(len(k.roots))
-			}
-		}
+	if k.tables != nil {
+		s.blocks = make([][forest.Rows]float64, len(k.Members))
 	}
+	k.run(c, n, in, s)
 	out[0] = v
 	return nil
 }
 
-// add tells of the classes at the leaf that a row reaches.
-func (k *Forest) add(root uint32, row []uint32, class func(class int32, share float64)) {
-	d := k.find(root, row)
-	for at := k.Shares.At[d]; at < k.Shares.At[d+1]; at++ {
-		class(k.Shares.Class[at], k.Shares.Share[at])
+// forestVotes are the sums of a batch.
+type forestVotes struct {
+	k      *Forest
+	all    [][]float64 // of each class
+	sum    [][]float64 // of each class, of the block's rows
+	blocks [][forest.Rows]float64
+	block  *forest.Block
+	lo     int
+}
+
+func (s *forestVotes) begin(b *forest.Block, lo, n int) {
+	s.block, s.lo = b, lo
+	for j := range s.sum {
+		if s.sum[j] = s.all[j][lo : lo+n]; b != nil && s.blocks != nil {
+			s.sum[j] = s.blocks[j][:n]
+		}
+		clear(s.sum[j])
 	}
 }
 
-// codes writes those of rows lo to hi of a column.
-func (k *Forest) codes(c *batch.Ctx, block []uint32, j int, col *batch.Column, lo, hi int) {
-	wide := 2 * len(k.Levels)
-	part := col.Slice(c, lo, hi)
-	if k.Levels[j] == 0 {
-		for i, x := range c.Floats(part) {
-			k.code(block[i*wide:], j, x)
+func (s *forestVotes) compared(t int, f *forest.Tree) {
+	leaf := f.Find(s.block)
+	if s.blocks == nil {
+		for i, l := range leaf[:len(s.sum[0])] {
+			s.add(i, int(f.Values()[l]))
 		}
 		return
 	}
-	at := func(i int) int64 { return part.Int64s()[i] }
-	if part.Type.Width() == 4 {
-		at = func(i int) int64 { return int64(part.Int32s()[i]) }
+	for j, table := range s.k.tables[t*len(s.sum):][:len(s.sum)] {
+		forest.AddTo(&s.blocks[j], leaf, table)
 	}
-	for i := range part.N {
-		code := int64(-1)
-		if !part.Null(i) {
-			code = at(i)
+}
+
+func (s *forestVotes) walked(leaves []uint32, row int) {
+	for i, a := range leaves {
+		s.add(row+i, int(s.k.leafAt(a)))
+	}
+}
+
+// add adds a distribution to a row of the block.
+func (s *forestVotes) add(row, distribution int) {
+	sh := &s.k.Shares
+	for at := sh.At[distribution]; at < sh.At[distribution+1]; at++ {
+		s.sum[sh.Class[at]][row] += sh.Share[at]
+	}
+}
+
+func (s *forestVotes) end() {
+	trees := float64(len(s.k.tree))
+	for j, sum := range s.sum {
+		to := s.all[j][s.lo:]
+		for i, x := range sum {
+			to[i] = x / trees
 		}
-		k.level(block[i*wide:], j, code)
 	}
 }
 
@@ -322,26 +244,18 @@ func (k *Forest) Row(f *Frame, in, out []int) error {
 		f.V[out[0]] = p
 	}
 	clear(p)
-	row := f.Codes[out[0]]
-	if len(row) != 2*len(in) {
-		row = make([]uint32, 2*len(in))
-		f.Codes[out[0]] = row
-	}
-	for j, s := range in {
-		switch {
-		case k.Levels[j] == 0:
-			k.code(row, j, frameNumber(f, k.types[j], s))
-		case f.Null[s]:
-			k.level(row, j, -1)
-		default:
-			k.level(row, j, f.I[s])
+	x := k.keys(f, in, out[0])
+	var at [rowTrees]uint32
+	for t := 0; t < len(k.tree); t += rowTrees {
+		for _, a := range k.walkRow(t, x, &at) {
+			d := int(k.leafAt(a))
+			for at := k.Shares.At[d]; at < k.Shares.At[d+1]; at++ {
+				p[k.Shares.Class[at]] += k.Shares.Share[at]
+			}
 		}
 	}
-	for _, root := range k.roots {
-		k.add(root, row, func(class int32, share float64) { p[class] += share })
-	}
 	for j := range p {
-		p[j] /= float64(len(k.roots))
+		p[j] /= float64(len(k.tree))
 	}
 	f.Null[out[0]] = false
 	return nil

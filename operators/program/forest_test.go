@@ -1,8 +1,10 @@
 package program
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,7 +13,7 @@ import (
 
 // randomForest has leaves that are places of distributions over so many classes.
 func randomForest(r *rand.Rand, leaves []int, levels []int32, classes int) *Forest {
-	k := &Forest{Levels: levels, Members: []string{"a", "b", "c", "d", "e"}[:classes], Shares: Shares{At: []int32{0}}}
+	k := &Forest{Levels: levels, Members: strings.Split("abcdefghij", "")[:classes], Shares: Shares{At: []int32{0}}}
 	const distributions = 7
 	for range distributions {
 		for c := range classes {
@@ -31,6 +33,44 @@ func randomForest(r *rand.Rand, leaves []int, levels []int32, classes int) *Fore
 	return k
 }
 
+// mean is what the doc comment of Forest says, word for word.
+func (k *Forest) mean(in []batch.Column, i int) []float64 {
+	p := make([]float64, len(k.Members))
+	for _, tree := range k.Trees {
+		one := Trees{Levels: k.Levels, Trees: []Tree{tree}}
+		d := int(one.score(in, i))
+		for at := k.Shares.At[d]; at < k.Shares.At[d+1]; at++ {
+			p[k.Shares.Class[at]] += k.Shares.Share[at]
+		}
+	}
+	for c := range p {
+		p[c] /= float64(len(k.Trees))
+	}
+	return p
+}
+
+// Small trees are compared, few classes by tables and many by distributions, and others are walked.
+func TestForestCompared(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, c := range comparedCases(r) {
+		for _, classes := range []int{1, 3, tableClasses + 1} {
+			k := randomForest(r, nil, c.levels, classes)
+			for _, tree := range c.trees {
+				tree.Leaf = slices.Clone(tree.Leaf)
+				for i := range tree.Leaf {
+					tree.Leaf[i] = float64(r.IntN(len(k.Shares.At) - 1))
+				}
+				k.Trees = append(k.Trees, tree)
+			}
+			want := make([][]float64, comparedCaseRows)
+			for i := range want {
+				want[i] = k.mean(c.cols, i)
+			}
+			c.check(t, apart(One(k, named("x", c.types), []Named{{"p", batch.T(batch.Vector)}}), classes), want)
+		}
+	}
+}
+
 func TestForest(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, x := range treeShapes() {
@@ -48,17 +88,9 @@ func TestForest(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i := range lawSize {
-					want := make([]float64, classes)
-					for _, tree := range k.Trees {
-						one := Trees{Levels: k.Levels, Trees: []Tree{tree}}
-						d := int(one.score(cols, i))
-						for at := k.Shares.At[d]; at < k.Shares.At[d+1]; at++ {
-							want[k.Shares.Class[at]] += k.Shares.Share[at]
-						}
-					}
-					for c := range want {
-						if got := out[0].Member(c)[i]; got != want[c]/float64(len(k.Trees)) {
-							t.Fatalf("row %d, class %d is %v, want %v of %d trees", i, c, got, want[c], len(k.Trees))
+					for c, want := range k.mean(cols, i) {
+						if got := out[0].Member(c)[i]; got != want {
+							t.Fatalf("row %d, class %d is %v, want %v", i, c, got, want)
 						}
 					}
 				}
@@ -96,5 +128,65 @@ func TestForestRefuses(t *testing.T) {
 		if err := k.Init(f64, vector); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
+	}
+}
+
+func BenchmarkForest(b *testing.B) {
+	const n, features, trees = 16384, 20, 100
+	for _, x := range []struct{ leaves, classes int }{{31, 3}, {31, 7}, {31, 30}, {255, 7}, {2000, 7}} {
+		r := rand.New(rand.NewPCG(1, 1))
+		k := &Forest{Levels: make([]int32, features), Shares: Shares{At: []int32{0}}}
+		for c := range x.classes {
+			k.Members = append(k.Members, string(rune('A'+c)))
+			k.Shares.Class, k.Shares.Share, k.Shares.At = append(k.Shares.Class, int32(c)), append(k.Shares.Share, 1), append(k.Shares.At, int32(c+1))
+		}
+		for c := 1; c < x.classes; c++ { // a leaf of two classes, as one in eight is
+			k.Shares.Class, k.Shares.Share = append(k.Shares.Class, 0, int32(c)), append(k.Shares.Share, 0.25, 0.75)
+			k.Shares.At = append(k.Shares.At, int32(len(k.Shares.Class)))
+		}
+		var cols []batch.Column
+		for range features {
+			v := make([]float64, n)
+			for i := range v {
+				v[i] = r.NormFloat64()
+			}
+			cols = append(cols, batch.OfFloat64s(v))
+		}
+		for range trees {
+			t := randomTree(r, x.leaves, k.Levels)
+			for i := range t.Threshold {
+				t.Threshold[i] = r.NormFloat64()
+			}
+			for i := range t.Leaf {
+				if t.Leaf[i] = float64(r.IntN(x.classes)); r.IntN(8) == 0 {
+					t.Leaf[i] = float64(r.IntN(2*x.classes - 1))
+				}
+			}
+			k.Trees = append(k.Trees, t)
+		}
+		g := One(k, named("x", repeat(batch.T(batch.Float64), features)), []Named{{"p", batch.T(batch.Vector)}})
+		name := fmt.Sprintf("%d leaves, %d classes", x.leaves, x.classes)
+		b.Run(name, func(b *testing.B) {
+			c := &batch.Ctx{}
+			for b.Loop() {
+				c.Reset()
+				if _, err := g.Batch(c, n, cols); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+		})
+		b.Run(name+"/row", func(b *testing.B) {
+			f, i := g.Frame(), 0
+			for b.Loop() {
+				for j, p := range g.In {
+					f.SetRow(p.Slot, &cols[j], i%n)
+				}
+				if err := g.Row(f); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+		})
 	}
 }

@@ -57,14 +57,13 @@ type Frame struct {
 	Scratch [][]float64
 	Text    [][]byte   // as Scratch, for kinds that make strings
 	Keys    [][]uint64 // as Scratch, for kinds that compare integers
-	Codes   [][]uint32 // as Scratch, for kinds that look codes up
 }
 
 // Frame makes the memory that Row works in.
 func (g *Graph) Frame() *Frame {
 	n := len(g.Types)
 	return &Frame{Null: make([]bool, n), I: make([]int64, n), F: make([]float64, n), S: make([]string, n), V: make([][]float64, n),
-		Scratch: make([][]float64, n), Text: make([][]byte, n), Keys: make([][]uint64, n), Codes: make([][]uint32, n)}
+		Scratch: make([][]float64, n), Text: make([][]byte, n), Keys: make([][]uint64, n)}
 }
 
 // Row computes one row: the caller fills the slots of g.In (Null included) and reads those of g.Out. It does not allocate once

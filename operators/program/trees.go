@@ -3,8 +3,6 @@ package program
 import (
 	"fmt"
 	"math"
-	"math/bits"
-	"unsafe"
 
 	"github.com/headrace/headrace/kernels/forest"
 	"github.com/headrace/headrace/operators/batch"
@@ -23,12 +21,8 @@ type Trees struct {
 	Trees  []Tree
 	Names  []string // of each feature, for people; none where the trees do not say their Cover either
 
-	types []batch.Type
-	sets  []uint64
-	nodes []treeNode
-	tree  []packedTree
-	cols  []treeColumn
-	row   *forest.Row // nil where the trees are too large for it
+	ensemble
+	row *forest.Row // nil where the trees are too large for it
 }
 
 // Tree is a binary tree in flat arrays. Node 0 is the root; a tree without nodes is the one leaf 0. A child c >= 0 is a node of a higher
@@ -40,7 +34,7 @@ type Trees struct {
 //	Cat[i] >= 0   bit code%64 of Bits[Cat[i]+code/64] is 1; missing goes left if MissingLeft[i]
 type Tree struct {
 	Feature     []int32
-	Threshold   []float64 // +Inf: all that is not missing goes left; 0 at a split on codes
+	Threshold   []float64 // +Inf: all that is not missing goes left; anything at a split on codes
 	Left, Right []int32
 	MissingLeft []bool
 	Cat         []int32  // -1, or where the bitset begins: (Levels+63)/64 words
@@ -54,7 +48,7 @@ func init() { Register(func() Kind { return &Trees{} }) }
 // ID is "trees".
 func (*Trees) ID() string { return "trees" }
 
-// maxTreeNodes keeps a packed node's number in 31 bits.
+// maxTreeNodes is how many nodes a tree has at most.
 const maxTreeNodes = 1 << 24
 
 // Init checks the trees and packs them.
@@ -62,15 +56,8 @@ func (k *Trees) Init(in, out []batch.Type) error {
 	if err := k.check(in, out); err != nil {
 		return err
 	}
-	nodes := 0
-	for t := range k.Trees {
-		nodes += 2*len(k.Trees[t].Feature) + 1
-	}
-	k.types, k.sets, k.tree, k.nodes = in, nil, make([]packedTree, 0, len(k.Trees)), make([]treeNode, 0, nodes)
-	for t := range k.Trees {
-		k.pack(&k.Trees[t])
-	}
-	k.compile()
+	k.init(k.Levels, in, k.Trees)
+	k.compileRow(k.compile(k.Trees))
 	return nil
 }
 
@@ -159,312 +146,46 @@ func (t *Tree) check(levels []int32) error {
 	return nil
 }
 
-// treeNode is a node or a leaf, 16 bytes. The second child stands behind the first, and a row goes to the second if x > at, where x is a value
-// of the row in a block: each number has two, keys that are in the order of the numbers as integers are, which compare without a jump; a
-// missing one's are the greatest, of a split where it goes right, and 0. So missing is never asked for.
-//
-// A leaf asks for the row's last value, which is the greatest, and is its own second child; at is the bits of what it adds to the score.
-type treeNode struct {
-	at    uint64
-	value uint32 // of the row; of a code's node, see codeNode
-	first uint32
-}
-
-// lastKey is greater than any number's, and than any leaf's bits.
-const lastKey = math.MaxUint64
-
-// treeKeys are a number's: where missing goes right and where it goes left.
-func treeKeys(x float64) (right, left uint64) {
-	const infinity = 0x7ff << 52
-	b := math.Float64bits(x + 0) // both zeros are one
-	missing := uint64(int64(infinity-b&math.MaxInt64) >> 63)
-	b ^= uint64(int64(b)>>63) | 1<<63
-	return b | missing, b &^ missing
-}
-
-// codeNode marks a node that asks for a code: the rest of value is the feature's value, at is the bitset's place.
-const codeNode = 1 << 31
-
-func (n *treeNode) leaf(self uint32) bool { return n.first == self-1 }
-
-// leafAt is what leaf a adds.
-func (k *Trees) leafAt(a uint32) float64 { return math.Float64frombits(k.nodes[a].at) }
-
-type packedTree struct {
-	root  uint32
-	codes bool // asks for a code somewhere
-	all   int  // steps after which every row is in a leaf
-	most  int  // steps after which most are, were all splits even
-
-	compared *forest.Tree // nil where the tree is too large for it
-}
-
-// pack lays a tree out breadth first.
-func (k *Trees) pack(t *Tree) {
-	p := packedTree{root: uint32(len(k.nodes))}
-	k.nodes = append(k.nodes, treeNode{})
-	type place struct {
-		child int32
-		at    uint32
-		depth int
-	}
-	root := int32(0)
-	if len(t.Feature) == 0 {
-		root = ^0
-	}
-	mean := 0.0
-	for queue := []place{{root, p.root, 0}}; len(queue) > 0; queue = queue[1:] {
-		q := queue[0]
-		if q.child < 0 {
-			k.nodes[q.at] = treeNode{at: leafBits(t.Leaf[^q.child]), value: uint32(2 * len(k.Levels)), first: q.at - 1}
-			p.all = max(p.all, q.depth)
-			mean += math.Ldexp(float64(q.depth), -q.depth)
-			continue
-		}
-		i := q.child
-		n := treeNode{first: uint32(len(k.nodes)), value: 2 * uint32(t.Feature[i])}
-		if n.at, _ = treeKeys(t.Threshold[i]); t.Cat[i] >= 0 {
-			n.value |= codeNode
-			n.at = uint64(len(k.sets))
-			k.addSet(t, int(i))
-			p.codes = true
-		} else if t.MissingLeft[i] {
-			n.value++
-		}
-		k.nodes[q.at] = n
-		k.nodes = append(k.nodes, treeNode{}, treeNode{})
-		queue = append(queue, place{t.Left[i], n.first, q.depth + 1}, place{t.Right[i], n.first + 1, q.depth + 1})
-	}
-	p.most = min(p.all, int(math.Ceil(mean)))
-	k.tree = append(k.tree, p)
-}
-
-// leafBits are those of a leaf: a NaN is one that is no last key.
-func leafBits(x float64) uint64 {
-	if x != x {
-		x = math.NaN()
-	}
-	return math.Float64bits(x)
-}
-
-// addSet copies the bitset of node i with one bit more, for missing, at Levels.
-func (k *Trees) addSet(t *Tree, i int) {
-	levels := int(k.Levels[t.Feature[i]])
-	at := len(k.sets)
-	k.sets = append(k.sets, make([]uint64, levels/64+1)...)
-	set := k.sets[at:]
-	copy(set, t.Bits[t.Cat[i]:int(t.Cat[i])+(levels+63)/64])
-	if set[levels/64] &= 1<<(levels%64) - 1; t.MissingLeft[i] {
-		set[levels/64] |= 1 << (levels % 64)
-	}
-}
-
-// treeRows is how many rows walk through a tree together: enough of them that the machine always has a step to do while another
-// waits for memory, few enough that their values stay in the nearest caches.
-const treeRows = 64
-
-// comparedRows is with how few rows a block is not worth its comparisons: they are those of forest.Rows.
-const comparedRows = 32
-
-// Batch takes the rows in blocks, and in a block the trees in their order, so that a tree is read once a block.
+// Batch adds up what the leaves are worth.
 func (k *Trees) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	score := c.Float64s(n)
 	for i := range score {
 		score[i] = k.Base
 	}
-	done := 0
-	if forest.Pays() && len(k.cols) > 0 {
-		if done = n; n%forest.Rows < comparedRows {
-			done -= n % forest.Rows
-		}
-		k.compare(c, score[:done], in)
-	}
-	if done < n {
-		w := k.walker(c, in, treeRows)
-		for lo := done; lo < n; lo += treeRows {
-			s := score[lo:min(n, lo+treeRows)]
-			w.load(lo, len(s))
-			for t := range k.tree {
-				w.add(&k.tree[t], s)
-			}
-		}
-	}
+	k.run(c, n, in, &treeScores{k: k, all: score})
 	k.Link.Apply(score, score)
 	out[0] = batch.OfFloat64s(score)
 	return nil
 }
 
-// walker takes blocks of rows through trees from node to node.
-type walker struct {
+// treeScores are the scores of a batch.
+type treeScores struct {
 	k     *Trees
-	x     [][]float64 // the features
-	block []uint64    // the values of a block's rows
-	at    [treeRows]uint32
+	all   []float64
+	block *forest.Block
+	lo    int
+	score []float64 // of the block's rows
 }
 
-func (k *Trees) walker(c *batch.Ctx, in []batch.Column, rows int) *walker {
-	w := &walker{k: k, x: make([][]float64, len(in)), block: c.Uint64s(rows * k.wide())}
-	for j := range in {
-		w.x[j] = treeFeature(c, k.Levels[j], &in[j])
-	}
-	for i := range w.block {
-		w.block[i] = lastKey
-	}
-	return w
-}
-
-// load begins a block of n rows.
-func (w *walker) load(lo, n int) {
-	wide := w.k.wide()
-	for j, v := range w.x {
-		to, codes := 2*j, w.k.Levels[j] > 0
-		for _, y := range v[lo : lo+n] {
-			pair := w.block[to : to+2 : to+2]
-			if pair[0], pair[1] = treeKeys(y); codes {
-				pair[0] = uint64(y)
-			}
-			to += wide
-		}
+func (s *treeScores) begin(b *forest.Block, lo, n int) {
+	if s.block, s.lo, s.score = b, lo, s.all[lo:lo+n]; b != nil {
+		s.score = b.Score[:n]
+		copy(s.score, s.all[lo:])
 	}
 }
 
-// add is the loop for i { score[i] += leaf that row i of the block reaches }.
-func (w *walker) add(p *packedTree, score []float64) {
-	wide := w.k.wide()
-	for lo := 0; lo < len(score); lo += treeRows {
-		s := score[lo:min(len(score), lo+treeRows)]
-		at, block := w.at[:len(s)], w.block[lo*wide:]
-		for i := range at {
-			at[i] = p.root
-		}
-		if p.codes {
-			w.k.walkCodes(p, at, block, wide)
-		} else {
-			w.k.walk(p, at, block, wide)
-		}
-		for i := range s {
-			s[i] += w.k.leafAt(at[i])
-		}
+func (s *treeScores) compared(_ int, t *forest.Tree) { t.Add(s.block) }
+
+func (s *treeScores) walked(leaves []uint32, row int) {
+	score := s.score[row:]
+	for i, a := range leaves {
+		score[i] += s.k.leafAt(a)
 	}
 }
 
-// wide is how many values a row has: two a feature and the one that leaves ask for.
-func (k *Trees) wide() int { return 2*len(k.Levels) + 1 }
-
-// treeFeature is a column as numbers: of l levels, a code that is none is l; what is missing else is NaN.
-func treeFeature(c *batch.Ctx, l int32, col *batch.Column) []float64 {
-	if l == 0 {
-		return c.Floats(*col)
-	}
-	v := c.Float64s(col.N)
-	if col.Type.Kind == batch.Int32 {
-		for i, x := range col.Int32s() {
-			v[i] = levelOf(int64(x), l)
-		}
-	} else {
-		for i, x := range col.Int64s() {
-			v[i] = levelOf(x, l)
-		}
-	}
-	fillNulls(v, col.Valid, float64(l))
-	return v
-}
-
-func levelOf(code int64, levels int32) float64 {
-	if code < 0 || code >= int64(levels) {
-		code = int64(levels)
-	}
-	return float64(code)
-}
-
-// walk brings the rows of a block to their leaves, all of them a step at a time, without a jump that depends on a row. Rows differ
-// in how deep they go: when most have come to their leaf, the others go on alone.
-//
-// The loops read nodes and values without bounds checks, which cost a third of the time: Init made the nodes, with children and
-// values in range, and at has no more rows than block.
-func (k *Trees) walk(p *packedTree, at []uint32, block []uint64, wide int) {
-	at = at[:min(len(at), treeRows, len(block)/wide)]
-	nodes := unsafe.Pointer(unsafe.SliceData(k.nodes))
-	values := unsafe.Pointer(unsafe.SliceData(block))
-	row := uintptr(wide) * unsafe.Sizeof(uint64(0))
-	for range p.most {
-		x := uintptr(0)
-		for i, a := range at {
-			n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
-			at[i] = n.next(*(*uint64)(unsafe.Add(values, x+uintptr(n.value)*unsafe.Sizeof(uint64(0)))))
-			x += row
-		}
-	}
-	if p.most == p.all {
-		return
-	}
-	var rest [treeRows]uint32
-	live := 0
-	for i, a := range at {
-		rest[live%treeRows] = uint32(i)
-		if n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{}))); !n.leaf(a) {
-			live++
-		}
-	}
-	for live > 0 {
-		rows := rest[:live]
-		live = 0
-		for _, i := range rows {
-			a := at[i]
-			n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
-			next := n.next(*(*uint64)(unsafe.Add(values, uintptr(i)*row+uintptr(n.value)*unsafe.Sizeof(uint64(0)))))
-			at[i] = next
-			rest[live] = i
-			if n := (*treeNode)(unsafe.Add(nodes, uintptr(next)*unsafe.Sizeof(treeNode{}))); !n.leaf(next) {
-				live++
-			}
-		}
-	}
-}
-
-// walkCodes is walk of a tree that asks for codes.
-func (k *Trees) walkCodes(p *packedTree, at []uint32, block []uint64, wide int) {
-	for range p.most {
-		row := 0
-		for i, a := range at {
-			n := &k.nodes[a]
-			if n.value&codeNode != 0 {
-				at[i] = n.first + k.second(n, block[row:])
-			} else {
-				at[i] = n.next(block[row+int(n.value)])
-			}
-			row += wide
-		}
-	}
-	for i, a := range at {
-		at[i] = k.find(a, block[i*wide:])
-	}
-}
-
-// second is 1 if a node that asks for a code sends a row to its second child, else 0.
-func (k *Trees) second(n *treeNode, x []uint64) uint32 {
-	code := x[n.value&^codeNode]
-	return 1 - uint32(k.sets[n.at+code>>6]>>(code&63)&1)
-}
-
-// next is the child that the value x of a row sends it to: a borrow, so that no jump depends on it.
-func (n *treeNode) next(x uint64) uint32 {
-	_, second := bits.Sub64(n.at, x, 0)
-	return n.first + uint32(second)
-}
-
-// find is the leaf that a row at node a comes to.
-func (k *Trees) find(a uint32, x []uint64) uint32 {
-	for {
-		n := &k.nodes[a]
-		if n.leaf(a) {
-			return a
-		}
-		if n.value&codeNode != 0 {
-			a = n.first + k.second(n, x)
-		} else {
-			a = n.next(x[n.value])
-		}
+func (s *treeScores) end() {
+	if s.block != nil {
+		copy(s.all[s.lo:], s.score)
 	}
 }
 
@@ -476,75 +197,15 @@ func (k *Trees) Row(f *Frame, in, out []int) error {
 		f.F[s] = k.Link.of(k.scoreRow(f, in, s))
 		return nil
 	}
-	x := f.Keys[s]
-	if len(x) != k.wide() {
-		x = make([]uint64, k.wide())
-		x[2*len(in)] = lastKey
-		f.Keys[s] = x
-	}
-	for j, s := range in {
-		switch l := k.Levels[j]; {
-		case l == 0:
-			x[2*j], x[2*j+1] = treeKeys(frameNumber(f, k.types[j], s))
-		case f.Null[s] || f.I[s] < 0 || f.I[s] >= int64(l):
-			x[2*j] = uint64(l)
-		default:
-			x[2*j] = uint64(f.I[s])
+	x, sum := k.keys(f, in, s), k.Base
+	var at [rowTrees]uint32
+	for t := 0; t < len(k.tree); t += rowTrees {
+		for _, a := range k.walkRow(t, x, &at) {
+			sum += k.leafAt(a)
 		}
 	}
-	f.F[s] = k.Link.of(k.walkRow(x))
+	f.F[s] = k.Link.of(sum)
 	return nil
-}
-
-// rowTrees is how many trees a row walks through side by side, so that it waits for as many nodes at once; as many places as there are registers for.
-const rowTrees = 8
-
-// walkRow is the score of the row of the values x. Side by side the trees take as many steps as most of them need; then each goes on alone.
-func (k *Trees) walkRow(x []uint64) float64 {
-	s := k.Base
-	t := 0
-	nodes, values, sets := unsafe.Pointer(unsafe.SliceData(k.nodes)), unsafe.Pointer(unsafe.SliceData(x)), unsafe.Pointer(unsafe.SliceData(k.sets))
-	step := func(a uint32) uint32 {
-		n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
-		return n.next(*(*uint64)(unsafe.Add(values, uintptr(n.value)*unsafe.Sizeof(uint64(0)))))
-	}
-	// either is step where some nodes ask for codes: a number's has its answer and that of the first word of all sets, and its own is taken
-	// without a jump.
-	either := func(a uint32) uint32 {
-		n := (*treeNode)(unsafe.Add(nodes, uintptr(a)*unsafe.Sizeof(treeNode{})))
-		v := *(*uint64)(unsafe.Add(values, uintptr(n.value&^codeNode)*unsafe.Sizeof(uint64(0))))
-		code := -uint64(n.value / codeNode)
-		w := *(*uint64)(unsafe.Add(sets, uintptr((n.at+v>>6)&code)*unsafe.Sizeof(uint64(0))))
-		_, above := bits.Sub64(n.at, v, 0)
-		return n.first + uint32(above&^code|^w>>(v&63)&1&code)
-	}
-	for ; t+rowTrees <= len(k.tree); t += rowTrees {
-		g := (*[rowTrees]packedTree)(k.tree[t:])
-		most, codes := 0, false
-		for i := range g {
-			most, codes = max(most, g[i].most), codes || g[i].codes
-		}
-		a0, a1, a2, a3 := g[0].root, g[1].root, g[2].root, g[3].root
-		a4, a5, a6, a7 := g[4].root, g[5].root, g[6].root, g[7].root
-		if codes {
-			for range most {
-				a0, a1, a2, a3 = either(a0), either(a1), either(a2), either(a3)
-				a4, a5, a6, a7 = either(a4), either(a5), either(a6), either(a7)
-			}
-		} else {
-			for range most {
-				a0, a1, a2, a3 = step(a0), step(a1), step(a2), step(a3)
-				a4, a5, a6, a7 = step(a4), step(a5), step(a6), step(a7)
-			}
-		}
-		for _, a := range [rowTrees]uint32{a0, a1, a2, a3, a4, a5, a6, a7} {
-			s += k.leafAt(k.find(a, x))
-		}
-	}
-	for ; t < len(k.tree); t++ {
-		s += k.leafAt(k.find(k.tree[t].root, x))
-	}
-	return s
 }
 
 // Encode writes the trees.

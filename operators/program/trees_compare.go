@@ -16,27 +16,26 @@ type treeColumn struct {
 	cuts    *forest.Cuts // nil of a feature of codes
 }
 
-// compile makes the trees ready for comparing, those that are small enough.
-func (k *Trees) compile() {
-	k.cols, k.row = nil, nil
+// compile makes trees ready for comparing, those that are small enough, and gives their splits; of the others none.
+func (e *ensemble) compile(trees []Tree) [][]forest.Split {
 	if !forest.MayPay() {
-		return
+		return nil
 	}
 	small := func(t *Tree) bool {
 		if len(t.Leaf) > forest.LeavesMax {
 			return false
 		}
 		for i, f := range t.Feature {
-			if t.Cat[i] >= 0 && k.Levels[f] > forest.Missing {
+			if t.Cat[i] >= 0 && e.levels[f] > forest.Missing {
 				return false
 			}
 		}
 		return true
 	}
-	cuts := make([][]float64, len(k.Levels)) // of all trees, in order
-	used := make([]bool, len(k.Levels))
-	for t := range k.Trees {
-		if tree := &k.Trees[t]; small(tree) {
+	cuts := make([][]float64, len(e.levels)) // of all trees, in order
+	used := make([]bool, len(e.levels))
+	for t := range trees {
+		if tree := &trees[t]; small(tree) {
 			for i, f := range tree.Feature {
 				if used[f] = true; tree.Cat[i] < 0 {
 					cuts[f] = append(cuts[f], tree.Threshold[i])
@@ -44,14 +43,14 @@ func (k *Trees) compile() {
 			}
 		}
 	}
-	first, columns := make([]int, len(k.Levels)), 0 // where a feature's columns begin
+	first, columns := make([]int, len(e.levels)), 0 // where a feature's columns begin
 	add := func(f int, c *forest.Cuts, n int) {
-		k.cols = append(k.cols, treeColumn{f, columns, c})
+		e.cols = append(e.cols, treeColumn{f, columns, c})
 		columns += n
 	}
 	for f := range cuts {
 		first[f] = columns
-		if used[f] && k.Levels[f] > 0 {
+		if used[f] && e.levels[f] > 0 {
 			add(f, nil, 1)
 		}
 		slices.Sort(cuts[f])
@@ -60,18 +59,17 @@ func (k *Trees) compile() {
 			add(f, forest.NewCuts(part), 2)
 		}
 	}
-	var rows [][]forest.Split // of the trees, where all of them are for Row
-	var leaves [][]float64
-	for t := range k.Trees {
-		tree := &k.Trees[t]
+	all := make([][]forest.Split, len(trees))
+	for t := range trees {
+		tree := &trees[t]
 		if !small(tree) {
 			continue
 		}
-		var splits []forest.Split
+		splits := make([]forest.Split, 0, len(tree.Feature))
 		for i, f := range tree.Feature {
 			s := forest.Split{Column: first[f], Left: tree.Left[i], Right: tree.Right[i]}
 			if at := tree.Cat[i]; at >= 0 {
-				s.Set = k.set(tree, i)
+				s.Set = e.set(tree, i)
 			} else {
 				rank, _ := slices.BinarySearch(cuts[f], tree.Threshold[i])
 				s.Column += 2 * (rank / forest.CutsMax)
@@ -82,8 +80,21 @@ func (k *Trees) compile() {
 			splits = append(splits, s)
 		}
 		c := forest.NewTree(splits, tree.Leaf, columns)
-		if k.tree[t].compared = &c; len(tree.Leaf) <= forest.RowLeaves {
-			rows, leaves = append(rows, splits), append(leaves, tree.Leaf)
+		e.tree[t].compared, all[t] = &c, splits
+	}
+	return all
+}
+
+// compileRow makes the trees, whose splits are given, ready for one row, where all of them are small enough.
+func (k *Trees) compileRow(splits [][]forest.Split) {
+	k.row = nil
+	if !forest.RowMayPay() || len(k.cols) == 0 {
+		return
+	}
+	leaves := make([][]float64, len(k.Trees))
+	for t := range k.Trees {
+		if leaves[t] = k.Trees[t].Leaf; k.tree[t].compared == nil || len(leaves[t]) > forest.RowLeaves {
+			return
 		}
 	}
 	numbers, at := 0, make([]forest.RowColumn, len(k.cols))
@@ -92,20 +103,20 @@ func (k *Trees) compile() {
 			numbers++
 		}
 	}
-	if forest.RowMayPay() && len(rows) == len(k.Trees) && len(k.cols) > 0 && numbers <= forest.RowCuts && len(k.cols)-numbers <= rowSetsMax &&
-		forest.RowSets(len(rows), at) <= k.rowBytesMax() {
-		k.row = forest.NewRow(rows, leaves, at)
+	if numbers <= forest.RowCuts && len(k.cols)-numbers <= rowSetsMax && forest.RowSets(len(splits), at) <= k.tablesMax() {
+		k.row = forest.NewRow(splits, leaves, at)
 	}
 }
 
 // rowSetsMax is how many columns of codes a forest.Row is made of at most.
 const rowSetsMax = 16
 
-// rowBytesMax is how many bytes the sets of a forest.Row take at most. A tree takes four bytes of each code of each column whatever it looks
-// like, so that a small file could ask for a thousand times its size: beyond a little they keep to a multiple of the nodes.
-func (k *Trees) rowBytesMax() int {
+// tablesMax is how many bytes of tables are made at most. The sets of a forest.Row take four bytes a tree and code of each column, the shares of
+// small trees as many floats as their leaves at least need, whatever the trees look like, so that a small file could ask for a thousand
+// times its size: beyond a little they keep to a multiple of the nodes.
+func (e *ensemble) tablesMax() int {
 	const little, nodes, most = 1 << 20, 32, 16 << 20
-	return max(little, min(nodes*len(k.nodes)*int(unsafe.Sizeof(treeNode{})), most))
+	return max(little, min(nodes*len(e.nodes)*int(unsafe.Sizeof(treeNode{})), most))
 }
 
 // scoreRow is the score of the row in f by k.row.
@@ -135,60 +146,59 @@ func (k *Trees) scoreRow(f *Frame, in []int, scratch int) float64 {
 }
 
 // set is the bitset of node i with missing as its last bit.
-func (k *Trees) set(t *Tree, i int) *[4]uint64 {
+func (e *ensemble) set(t *Tree, i int) *[4]uint64 {
 	var s [4]uint64
-	copy(s[:], t.Bits[t.Cat[i]:][:(k.Levels[t.Feature[i]]+63)/64])
+	copy(s[:], t.Bits[t.Cat[i]:][:(e.levels[t.Feature[i]]+63)/64])
 	if s[3] &^= 1 << 63; t.MissingLeft[i] {
 		s[3] |= 1 << 63
 	}
 	return &s
 }
 
-// compare adds the trees to the score.
-func (k *Trees) compare(c *batch.Ctx, score []float64, in []batch.Column) {
+// compare takes the first n rows through the trees, all that can be by comparing.
+func (e *ensemble) compare(c *batch.Ctx, n int, in []batch.Column, s sink) {
 	var b forest.Block
 	columns, walks := 0, false
-	for t := range k.tree {
-		if f := k.tree[t].compared; f != nil {
+	for t := range e.tree {
+		if f := e.tree[t].compared; f != nil {
 			columns = max(columns, f.Columns())
 		} else {
 			walks = true
 		}
 	}
-	b.Codes = c.Uint8s(columns * forest.Rows)
-	clear(b.Codes) // rows that are not there have codes too
+	b.Codes = c.Uint8s(columns * forest.Rows) // of rows that are not there, any: they come to leaves that nobody asks for
 	var w *walker
 	if walks {
-		w = k.walker(c, in, forest.Rows)
+		w = e.walker(c, in, min(n, forest.Rows))
 	}
-	for lo := 0; lo < len(score); lo += forest.Rows {
-		s := score[lo:min(len(score), lo+forest.Rows)]
-		k.encode(&b, in, lo, len(s))
-		copy(b.Score[:], s)
+	for lo := 0; lo < n; lo += forest.Rows {
+		rows := min(forest.Rows, n-lo)
+		e.encode(&b, in, lo, rows)
+		s.begin(&b, lo, rows)
 		if walks {
-			w.load(lo, len(s))
+			w.load(lo, rows)
 		}
-		for t := range k.tree {
-			if p := &k.tree[t]; p.compared != nil {
-				p.compared.Add(&b)
+		for t := range e.tree {
+			if p := &e.tree[t]; p.compared != nil {
+				s.compared(t, p.compared)
 			} else {
-				w.add(p, b.Score[:len(s)])
+				w.walk(p, rows, s)
 			}
 		}
-		copy(s, b.Score[:])
+		s.end()
 	}
 }
 
 // encode fills a block's columns with the codes of n rows.
-func (k *Trees) encode(b *forest.Block, in []batch.Column, lo, n int) {
+func (e *ensemble) encode(b *forest.Block, in []batch.Column, lo, n int) {
 	var buf [forest.Rows]float64
 	var xs []float64
 	last := -1
-	for i := range k.cols {
-		t := &k.cols[i]
+	for i := range e.cols {
+		t := &e.cols[i]
 		col, to := &in[t.feature], b.Column(t.first)[:n]
 		if t.cuts == nil {
-			treeCodes(to, col, lo, k.Levels[t.feature])
+			treeCodes(to, col, lo, e.levels[t.feature])
 			continue
 		}
 		if t.feature != last {

@@ -158,10 +158,19 @@ func TestTrees(t *testing.T) {
 	lawCase(t, func() Kind { return &Trees{Base: 1, Trees: []Tree{{Leaf: []float64{2}}}} }, nil, typesOf(batch.Float64))
 }
 
-// Small trees are compared, others walked, at each level and up to any end of a batch: the bits are those of a loop over the trees.
-func TestTreesCompared(t *testing.T) {
-	const rows = 700
-	r := rand.New(rand.NewPCG(7, 8))
+// comparedCase is trees some of which are compared and others walked, and rows for them.
+type comparedCase struct {
+	name   string
+	levels []int32
+	types  []batch.Type
+	trees  []Tree
+	cols   []batch.Column
+}
+
+const comparedCaseRows = 700
+
+// comparedCases have cuts for several columns, sizes of every kind, and as many categories as are a code of a byte and more.
+func comparedCases(r *rand.Rand) (out []comparedCase) {
 	levels := []int32{0, 0, 0, 255, 3, 256}
 	in := typesOf(batch.Float64, batch.Float32, batch.Int64, batch.Int32, batch.Int64, batch.Int32)
 	for _, x := range []struct {
@@ -174,13 +183,14 @@ func TestTreesCompared(t *testing.T) {
 		{"categories of a row", levels[:5], slices.Repeat([]int{31, 32, 1, 2, 9}, 8)},
 		{"categories", levels[:5], []int{31, 64, 255, 8, 3}},
 		{"some too large", levels[:5], []int{31, 257, 1, 600, 2}},
+		{"all too large", levels[:3], slices.Repeat([]int{300}, 11)},
 		{"some of too many categories", levels, []int{31, 2, 30, 9, 5}},
 		{"all of too many categories", levels[5:], []int{5, 6}},
+		{"a feature of three", levels[:3], []int{2, 1}},
 	} {
-		k := &Trees{Base: 0.25, Levels: x.levels}
-		types := in[len(in)-len(x.levels):]
+		c := comparedCase{name: x.name, levels: x.levels, types: in[len(in)-len(x.levels):]}
 		if x.levels[0] == 0 {
-			types = in[:len(x.levels)]
+			c.types = in[:len(x.levels)]
 		}
 		for _, l := range x.leaves {
 			tree := randomTree(r, l, x.levels)
@@ -189,19 +199,28 @@ func TestTreesCompared(t *testing.T) {
 					tree.Threshold[i] = r.NormFloat64()
 				}
 			}
-			k.Trees = append(k.Trees, tree)
+			c.trees = append(c.trees, tree)
 		}
-		var cols []batch.Column
-		for j, ty := range types {
-			col, null := (*batch.Ctx)(nil).New(ty, rows), make([]bool, rows)
-			for i := range rows {
+		var cuts []float64 // of the first feature
+		for t := range c.trees {
+			for i, f := range c.trees[t].Feature {
+				if f == 0 {
+					cuts = append(cuts, c.trees[t].Threshold[i])
+				}
+			}
+		}
+		for j, ty := range c.types {
+			col, null := (*batch.Ctx)(nil).New(ty, comparedCaseRows), make([]bool, comparedCaseRows)
+			for i := range comparedCaseRows {
 				null[i] = r.IntN(20) == 0
 				code := int64(r.IntN(int(x.levels[j])+4)) - 2
 				switch ty.Kind {
 				case batch.Float64:
-					col.Float64s()[i] = r.NormFloat64()
-					if n := r.IntN(200); n < len(k.Trees) && len(k.Trees[n].Threshold) > 0 {
-						col.Float64s()[i] = k.Trees[n].Threshold[0] // just at a cut
+					switch col.Float64s()[i] = r.NormFloat64(); {
+					case r.IntN(4) == 0 && len(cuts) > 0:
+						col.Float64s()[i] = cuts[r.IntN(len(cuts))] // just at a cut
+					case r.IntN(8) == 0:
+						col.Float64s()[i] = []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 5e-324}[r.IntN(6)]
 					}
 				case batch.Float32:
 					col.Float32s()[i] = float32(r.NormFloat64())
@@ -214,40 +233,60 @@ func TestTreesCompared(t *testing.T) {
 			if j != 1 {
 				col = col.WithNulls(null)
 			}
-			cols = append(cols, col)
+			c.cols = append(c.cols, col)
 		}
-		want := make([]float64, rows)
-		for i := range want {
-			want[i] = k.score(cols, i)
-		}
-		g := One(k, named("x", types), named("y", typesOf(batch.Float64)))
-		for _, l := range cpu.Levels() {
-			t.Run(x.name+"/"+l.String(), func(t *testing.T) {
-				defer cpu.Lower(l)()
-				for _, n := range []int{1, 31, 32, 33, 255, 256, 257, 287, 288, 289, 512, rows} {
-					lo := (rows - n) / 2
-					part := make([]batch.Column, len(cols))
-					for j := range cols {
-						part[j] = cols[j].Slice(nil, lo, lo+n)
-					}
-					for i, got := range lawBatch(t, g, n, part)[0].Float64s() {
-						if floatBits(got) != floatBits(want[lo+i]) {
-							t.Fatalf("%d rows: row %d is %v, want %v", n, i, got, want[lo+i])
+		out = append(out, c)
+	}
+	return out
+}
+
+// check holds a graph with one output to want, the bits of each row, at each level and up to any end of a batch.
+func (c *comparedCase) check(t *testing.T, g Graph, want [][]float64) {
+	for _, l := range cpu.Levels() {
+		t.Run(c.name+"/"+l.String(), func(t *testing.T) {
+			defer cpu.Lower(l)()
+			for _, n := range []int{1, 31, 32, 33, 255, 256, 257, 287, 288, 289, 512, comparedCaseRows} {
+				lo := (comparedCaseRows - n) / 2
+				part := make([]batch.Column, len(c.cols))
+				for j := range part {
+					part[j] = c.cols[j].Slice(nil, lo, lo+n)
+				}
+				for j, o := range lawBatch(t, g, n, part) {
+					for i, got := range o.Float64s() {
+						if floatBits(got) != floatBits(want[lo+i][j]) {
+							t.Fatalf("%d rows: row %d, output %d is %v, want %v", n, i, j, got, want[lo+i][j])
 						}
 					}
 				}
-				f := g.Frame()
-				for i := range rows {
-					for j, p := range g.In {
-						f.SetRow(p.Slot, &cols[j], i)
-					}
-					if err := g.Row(f); err != nil || floatBits(f.F[g.Out[0].Slot]) != floatBits(want[i]) {
-						t.Fatalf("row %d alone is %v, want %v, %v", i, f.F[g.Out[0].Slot], want[i], err)
+			}
+			f := g.Frame()
+			for i := range comparedCaseRows {
+				for j, p := range g.In {
+					f.SetRow(p.Slot, &c.cols[j], i)
+				}
+				if err := g.Row(f); err != nil {
+					t.Fatal(err)
+				}
+				for j, p := range g.Out {
+					if floatBits(f.F[p.Slot]) != floatBits(want[i][j]) {
+						t.Fatalf("row %d alone, output %d is %v, want %v", i, j, f.F[p.Slot], want[i][j])
 					}
 				}
-				lawNoAllocs(t, g, cols)
-			})
+			}
+			lawNoAllocs(t, g, c.cols)
+		})
+	}
+}
+
+// Small trees are compared, others walked, at each level and up to any end of a batch: the bits are those of a loop over the trees.
+func TestTreesCompared(t *testing.T) {
+	for _, c := range comparedCases(rand.New(rand.NewPCG(7, 8))) {
+		k := &Trees{Base: 0.25, Levels: c.levels, Trees: c.trees}
+		want := make([][]float64, comparedCaseRows)
+		for i := range want {
+			want[i] = []float64{k.score(c.cols, i)}
 		}
+		c.check(t, One(k, named("x", c.types), named("y", typesOf(batch.Float64))), want)
 	}
 }
 
@@ -327,6 +366,32 @@ func TestTreesRefuses(t *testing.T) {
 	refuses(t, "text", good(), typesOf(batch.String, batch.Int32), out)
 	refuses(t, "codes of floats", good(), typesOf(batch.Float64, batch.Float64), out)
 	refuses(t, "an output of int64", good(), in, typesOf(batch.Int64))
+}
+
+// BenchmarkWideTrees is of deep trees that split on a few columns of many.
+func BenchmarkWideTrees(b *testing.B) {
+	const n, features, used = 4096, 1000, 30
+	r := rand.New(rand.NewPCG(1, 1))
+	k := &Trees{Levels: make([]int32, features)}
+	for range 20 {
+		t := randomTree(r, 400, k.Levels)
+		for i := range t.Threshold {
+			t.Feature[i], t.Threshold[i] = int32(r.IntN(used)*features/used), r.NormFloat64()
+		}
+		k.Trees = append(k.Trees, t)
+	}
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = r.NormFloat64()
+	}
+	g := One(k, named("x", repeat(batch.T(batch.Float64), features)), named("p", typesOf(batch.Float64)))
+	cols, c := repeat(batch.OfFloat64s(v), features), &batch.Ctx{}
+	for b.Loop() {
+		c.Reset()
+		if _, err := g.Batch(c, n, cols); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 func BenchmarkTrees(b *testing.B) {
