@@ -39,6 +39,17 @@ func (*Forest) ID() string { return "forest" }
 
 // Init checks the trees and packs them.
 func (k *Forest) Init(in, out []batch.Type) error {
+	if err := k.check(in, out); err != nil {
+		return err
+	}
+	k.init(k.Levels, in, k.Trees)
+	k.compile(k.Trees)
+	k.tabulate()
+	return nil
+}
+
+// check changes nothing: a ForestShap asks for it of trees that others predict with meanwhile.
+func (k *Forest) check(in, out []batch.Type) error {
 	if err := slots(in, out, len(k.Levels), 1); err != nil {
 		return err
 	}
@@ -82,9 +93,6 @@ func (k *Forest) Init(in, out []batch.Type) error {
 			return fmt.Errorf("more than %d nodes", math.MaxUint32)
 		}
 	}
-	k.init(k.Levels, in, k.Trees)
-	k.compile(k.Trees)
-	k.tabulate()
 	return nil
 }
 

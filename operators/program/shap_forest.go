@@ -17,6 +17,7 @@ type ForestShap struct {
 	Classes []string // as members are named by
 	Forest  *Forest
 
+	types   []batch.Type
 	base    []float64 // of each class
 	trees   []shapTree
 	members []string
@@ -31,10 +32,10 @@ func (*ForestShap) ID() string { return "forest_shap" }
 // forestShapMax is how many members there are at most.
 const forestShapMax = 1 << 16
 
-// Init checks the trees and finds their edges.
+// Init checks the trees and finds their edges. The trees may be another node's, that predicts with them.
 func (k *ForestShap) Init(in, out []batch.Type) error {
 	f := k.Forest
-	if err := f.Init(in, out); err != nil {
+	if err := f.check(in, out); err != nil {
 		return err
 	}
 	switch n := len(k.Classes) * (len(in) + 1); {
@@ -46,7 +47,7 @@ func (k *ForestShap) Init(in, out []batch.Type) error {
 		return fmt.Errorf("%d features of %d classes are %d numbers a row, more than %d", len(in), len(k.Classes), n, forestShapMax)
 	}
 	k.members = shapMembers(k.Classes, k.Adds())
-	k.base, k.trees, k.scratch = make([]float64, len(k.Classes)), make([]shapTree, len(f.Trees)), 0
+	k.types, k.base, k.trees, k.scratch = in, make([]float64, len(k.Classes)), make([]shapTree, len(f.Trees)), 0
 	leaves := 0
 	for t := range f.Trees {
 		leaves = max(leaves, len(f.Trees[t].Leaf))
@@ -228,7 +229,7 @@ func (k *ForestShap) Row(f *Frame, in, out []int) error {
 	}
 	x, scratch := scratch[:wide], scratch[wide:]
 	f.Null[out[0]] = false
-	treeValues(x, f, in, k.Forest.types, k.Forest.Levels)
+	treeValues(x, f, in, k.types, k.Forest.Levels)
 	clear(phi)
 	for t := range k.trees {
 		s := &k.trees[t]
@@ -256,9 +257,9 @@ func (k *ForestShap) Encode(w *canon.Writer) {
 // Decode reads the classes and the forest.
 func (k *ForestShap) Decode(r *canon.Reader) {
 	k.Classes, k.Forest = r.Strings(), &Forest{}
-	f := canon.NewReader(r.Bytes())
+	f := canon.NewReader(r.View())
 	k.Forest.Decode(f)
-	if err := f.End(); err != nil && r.Err() == nil {
-		r.Fail("%v", err)
+	if err := f.End(); err != nil {
+		r.Fail("%s", canon.Cause(err))
 	}
 }

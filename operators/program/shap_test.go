@@ -203,36 +203,65 @@ func TestShapOfLongPath(t *testing.T) {
 // Who asks a model to explain itself does not disturb who scores with it.
 func TestExplainSharesTrees(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	k := &Trees{Levels: []int32{0, 7}, Names: names(2)}
+	levels := []int32{0, 7}
+	k, forest := &Trees{Levels: levels, Names: names(2)}, randomForest(r, nil, levels, 3)
+	forest.Names = names(2)
 	for range 20 {
-		k.Trees = append(k.Trees, coveredTree(r, 31, k.Levels))
+		tree := coveredTree(r, 31, levels)
+		k.Trees = append(k.Trees, tree)
+		tree.Leaf = slices.Clone(tree.Leaf)
+		for i := range tree.Leaf {
+			tree.Leaf[i] = float64(r.IntN(len(forest.Shares.At) - 1))
+		}
+		forest.Trees = append(forest.Trees, tree)
 	}
 	in := typesOf(batch.Float64, batch.Int32)
 	cols := []batch.Column{lawColumn(r, in[0], true), lawColumn(r, in[1], true)}
-	g := One(k, named("x", in), named("p", typesOf(batch.Float64)))
-	want := lawBatch(t, g, lawSize, cols)[0].Clone()
-	packed := unsafe.SliceData(k.nodes)
-	done := make(chan error)
-	go func() {
-		for range 20 {
-			if _, err := Explain(g, "p0", "shap"); err != nil {
-				done <- err
-				return
+	for _, x := range []struct {
+		g    Graph
+		made *ensemble
+	}{
+		{One(k, named("x", in), []Named{{"p", batch.T(batch.Float64)}}), &k.ensemble},
+		{One(forest, named("x", in), []Named{{"p", batch.T(batch.Vector)}}), &forest.ensemble},
+	} {
+		out, err := x.g.Batch(nil, lawSize, cols)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, packed := slices.Clone(out[0].Values), unsafe.SliceData(x.made.nodes)
+		done := make(chan error)
+		for range 2 {
+			go func() {
+				for range 20 {
+					if _, err := Explain(x.g, "p", "shap"); err != nil {
+						done <- err
+						return
+					}
+				}
+				done <- nil
+			}()
+		}
+		f := x.g.Frame() // beside them a batch, and rows
+		for i := range 20 {
+			out, err := x.g.Batch(nil, lawSize, cols)
+			if err != nil || !slices.Equal(out[0].Values, want) {
+				t.Errorf("another score meanwhile, error %v", err)
+			}
+			for j, p := range x.g.In {
+				f.SetRow(p.Slot, &cols[j], i)
+			}
+			if err := x.g.Row(f); err != nil {
+				t.Error(err)
 			}
 		}
-		done <- nil
-	}()
-	for range 20 {
-		out, err := g.Batch(nil, lawSize, cols)
-		if err != nil || !slices.Equal(out[0].Float64s(), want.Float64s()) {
-			t.Errorf("another score meanwhile, error %v", err)
+		for range 2 {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-	if unsafe.SliceData(k.nodes) != packed {
-		t.Error("the trees were packed again")
+		if unsafe.SliceData(x.made.nodes) != packed {
+			t.Error("the trees were packed again")
+		}
 	}
 }
 
