@@ -511,7 +511,7 @@ func TestPartsThatNobodyReads(t *testing.T) {
 					Step("fused", &trip{as: "id2", tripped: tripped{at: []int64{at}}}, "split").
 					Step("some", &toys.Filter{Col: "x", Least: 0}, c.from)
 				got, err := p.Rows("some", opt, "id2")
-				if fails := slices.Contains(c.fails, at); fails != (err != nil) || fails && !strings.Contains(err.Error(), fmt.Sprintf("row %d", at)) {
+				if fails := slices.Contains(c.fails, at); fails != (err != nil) || fails && !strings.Contains(err.Error(), fmt.Sprintf("row %d:", at+1)) {
 					t.Errorf("%s, a fuse at %d, %+v: %v", c.from, at, opt, err)
 				}
 				if want := map[bool]int{true: 1500, false: 500}[c.from == "fused"]; err == nil && got.N != want {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,13 +64,16 @@ sinks:
 
 var inside = regexp.MustCompile(`panic|goroutine|internal error|runtime error|\.go:\d+`)
 
-// clearLine holds that an error that is the data's fault is told as it should be: exit code 4, one line that names the source and the file.
+// clearLine holds that an error that is the data's fault is told as it should be: exit code 4, one line that names the source and the file,
+// and below it, indented, the place in the DAG file at most.
 func clearLine(t *testing.T, what string, r rig.Result, names ...string) {
 	t.Helper()
-	text := strings.TrimSuffix(r.Errors, "\n")
-	if lines := strings.Split(text, "\n"); len(lines) > 1 && regexp.MustCompile(`^\d+ errors?`).MatchString(lines[len(lines)-1]) {
-		text = strings.Join(lines[:len(lines)-1], "\n") // a finding of the check, and their number
+	lines := strings.Split(strings.TrimSuffix(r.Errors, "\n"), "\n")
+	if last := len(lines) - 1; last > 0 && lines[last] == "1 error" {
+		lines = lines[:last] // a finding of the check, and their number
 	}
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "  ") })
+	text := strings.Join(lines, "\n")
 	if r.Code != 4 || inside.MatchString(text) || text == "" || strings.Contains(text, "\n") {
 		t.Errorf("%s: exit %d, want 4 and one clear line:\n%s", what, r.Code, r.Errors)
 		return
