@@ -351,8 +351,8 @@ func (cores) ParamSchema() map[string]any {
 }
 
 type resourcesBlock struct {
-	Memory param.Bytes `param:"memory" min:"64MiB" doc:"the budget that a run holds"`
-	Cores  cores       `param:"cores" doc:"how many cores work"`
+	Memory param.Bytes `param:"memory" min:"64MiB" doc:"memory that a run may hold; if not given, four fifths of the machine's, or of its cgroup's"`
+	Cores  cores       `param:"cores" doc:"how many cores work; if not given, all"`
 	GPU    string      `param:"gpu" enum:"auto|off|require" default:"auto" doc:"whether a device is used; not acted on yet: none is, and require is an error"`
 }
 

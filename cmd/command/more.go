@@ -1,6 +1,7 @@
 package command
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -300,7 +301,13 @@ func options(b *strings.Builder, opts []param.Option, main, types string) {
 
 // optionTable is a line an option. types is where the page of types lies, "" where links lead nowhere.
 func optionTable(b *strings.Builder, opts []param.Option, main, types string) {
-	for i, o := range describe(opts, main, "") {
+	group := ""
+	for i, o := range describe(opts, main, "", "") {
+		if o.group != group {
+			group = o.group
+			fmt.Fprintf(b, "\n### %s\n", capital(group))
+			i = 0
+		}
 		if i == 0 {
 			b.WriteString("\n| option | type | default | |\n|---|---|---|---|\n")
 		}
@@ -313,10 +320,15 @@ func optionTable(b *strings.Builder, opts []param.Option, main, types string) {
 			def = "must be given"
 		case def != "":
 			def = "`" + def + "`"
+		case !o.inline:
+			def = "not set"
 		}
 		typ := cell(o.typ)
 		if types != "" {
 			typ = fmt.Sprintf("[%s](%s#%s)", typ, types, anchor(o.leaf))
+		}
+		if o.bounds != "" {
+			typ += ", " + o.bounds
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", name, typ, cell(def), cell(o.doc))
 	}
@@ -327,16 +339,22 @@ func anchor(heading string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(heading, ",", ""), " ", "-")
 }
 
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
 // described is an option as people read it.
 type described struct {
-	name, typ, leaf, def, doc string
-	required, inline          bool
+	name, group, typ, leaf, bounds, def, doc string
+	required, inline                         bool
 }
 
 // describe lists options, those of an option behind it.
-func describe(opts []param.Option, main, prefix string) (out []described) {
+func describe(opts []param.Option, main, prefix, group string) (out []described) {
 	for _, o := range opts {
-		d := described{name: prefix + o.Name, typ: o.Type, leaf: o.Leaf.Name, def: o.Default, doc: o.Doc, required: o.Required, inline: o.Inline}
+		if len(o.Enum) == 1 && o.HasDefault {
+			continue // it has one value, and has it already
+		}
+		group := cmp.Or(o.Group, group)
+		d := described{name: prefix + o.Name, group: group, bounds: bounds(o.Min, o.Max), typ: o.Type, leaf: o.Leaf.Name, def: o.Default, doc: o.Doc, required: o.Required, inline: o.Inline}
 		if o.Inline {
 			d.name = "any other key"
 		}
@@ -346,31 +364,34 @@ func describe(opts []param.Option, main, prefix string) (out []described) {
 		if len(o.Enum) > 0 {
 			d.doc += " One of " + strings.Join(o.Enum, ", ") + "."
 		}
-		if o.Min != "" || o.Max != "" {
-			d.doc += " Bounds: " + bounds(o.Min, o.Max) + "."
-		}
 		if o.Name == main && main != "" {
 			d.doc += " May stand bare."
 		}
-		out = append(append(out, d), describe(o.Sub, "", prefix+o.Name+".")...)
+		out = append(append(out, d), describe(o.Sub, "", prefix+o.Name+".", group)...)
 	}
 	return out
 }
 
+// bounds says where a value may lie: 1 to 255, above 0 to 1, at least 1; "" where there are no bounds.
 func bounds(lo, hi string) string {
-	side := func(s, inclusive, exclusive string) string {
-		if strings.HasPrefix(s, ">") || strings.HasPrefix(s, "<") {
-			return exclusive + strings.TrimLeft(s, "<>=")
-		}
-		return inclusive + s
+	lowest, open := strings.CutPrefix(lo, ">")
+	highest, short := strings.CutPrefix(hi, "<")
+	switch {
+	case open:
+		lowest = "above " + lowest
+	case lo != "" && hi == "":
+		lowest = "at least " + lowest
 	}
 	switch {
-	case hi == "":
-		return side(lo, "at least ", "above ")
-	case lo == "":
-		return side(hi, "at most ", "below ")
+	case short:
+		highest = "below " + highest
+	case hi != "" && lo == "":
+		highest = "at most " + highest
 	}
-	return side(lo, "at least ", "above ") + ", " + side(hi, "at most ", "below ")
+	if lo != "" && hi != "" {
+		return lowest + " to " + highest
+	}
+	return lowest + highest
 }
 
 func cell(s string) string { return strings.ReplaceAll(strings.ReplaceAll(s, "|", "\\|"), "\n", " ") }

@@ -84,18 +84,29 @@ func (p *page) format(f connectors.Format) {
 
 func (p *page) options(opts []param.Option, main string) {
 	if len(opts) > 0 {
-		fmt.Fprint(p.w, "\nOptions\n")
+		if opts[0].Group == "" {
+			fmt.Fprint(p.w, "\nOptions\n")
+		}
 		p.list(opts, main)
 	}
 }
 
+// list writes options, those of each group under its head.
 func (p *page) list(opts []param.Option, main string) {
-	for _, o := range describe(opts, main, "") {
+	group := ""
+	for _, o := range describe(opts, main, "", "") {
+		if o.group != group {
+			group = o.group
+			fmt.Fprintf(p.w, "\nOptions: %s\n", group)
+		}
 		head := o.name + ": " + o.typ
 		if o.required {
 			head += ", must be given"
 		} else if o.def != "" {
 			head += ", default " + o.def
+		}
+		if o.bounds != "" {
+			head += ", " + o.bounds
 		}
 		p.line(2, head)
 		p.line(6, o.doc)

@@ -12,8 +12,8 @@ import (
 
 // Options are what a DAG file says of an Arrow source or sink.
 type Options struct {
-	Path        string `param:"path" doc:"A file, a glob, or a folder; of a sink, the file. A sink whose name ends in .arrows is a stream." required:"true"`
-	Compression string `param:"compression" doc:"Of a sink: how buffers are compressed." default:"none" enum:"none|zstd|lz4"`
+	Path        string `param:"path" doc:"a file, a glob, or a folder; for a sink, the file, which is a stream where its name ends in .arrows" required:"true"`
+	Compression string `param:"compression" doc:"for a sink: how buffers are compressed" default:"none" enum:"none|zstd|lz4"`
 }
 
 // Extensions are the names of files that a folder is searched for.

@@ -13,12 +13,12 @@ import (
 
 // Options are what a DAG file says of a CSV source or sink.
 type Options struct {
-	Path      string   `param:"path" doc:"A file, a glob, or a folder; of a sink, the file. Names that end in .gz or .zst are compressed." required:"true"`
-	Delimiter string   `param:"delimiter" doc:"The character between fields: one byte, or tab." default:","`
-	Header    bool     `param:"header" doc:"The first record names the columns; without one they are column_1, column_2 and so on." default:"true"`
-	Nulls     []string `param:"nulls" doc:"What stands for no value, without quotes. A sink writes the first." default:"[\"\"]"`
+	Path      string   `param:"path" doc:"a file, a glob, or a folder; for a sink, the file. Those whose names end in .gz or .zst are compressed" required:"true"`
+	Delimiter string   `param:"delimiter" doc:"the character between fields: one byte, or tab" default:","`
+	Header    bool     `param:"header" doc:"whether the first record names the columns; without it they are column_1, column_2 and so on" default:"true"`
+	Nulls     []string `param:"nulls" doc:"what stands for no value, without quotes; a sink writes the first" default:"[\"\"]"`
 	// A gzip file of 1 MB may hold 1 GB of one letter; real tables shrink five- to twentyfold.
-	ExpandMax int `param:"expand_max" doc:"Of a compressed source: it may be this many times its size on disk (16 MiB are always allowed)." default:"200" min:"1" max:"1000000"`
+	ExpandMax int `param:"expand_max" doc:"for a compressed source: it may be this many times its size on disk (16 MiB are always allowed)" default:"200" min:"1" max:"1000000"`
 }
 
 // Extensions are the names of files that a folder is searched for.

@@ -7,14 +7,15 @@ import (
 	"github.com/headrace/headrace/connectors"
 	"github.com/headrace/headrace/connectors/files"
 	"github.com/headrace/headrace/operators"
+	"github.com/headrace/headrace/operators/param"
 )
 
 // Options are what a DAG file says of a Parquet source or sink.
 type Options struct {
-	Path         string `param:"path" doc:"A file, a glob, or a folder; of a sink, the file." required:"true"`
-	Compression  string `param:"compression" doc:"Of a sink: how pages are compressed." default:"zstd" enum:"zstd|snappy|none"`
-	RowGroupRows int    `param:"row_group_rows" doc:"Of a sink: rows of a row group, which is what one worker reads at a time." default:"122880" min:"1" max:"16777216"`
-	PageMaxBytes int    `param:"page_max_bytes" doc:"Of a source: a page that expands to more is refused." default:"134217728" min:"65536" max:"1073741824"`
+	Path         string      `param:"path" doc:"a file, a glob, or a folder; for a sink, the file" required:"true"`
+	Compression  string      `param:"compression" doc:"for a sink: how pages are compressed" default:"zstd" enum:"zstd|snappy|none"`
+	RowGroupRows int         `param:"row_group_rows" doc:"for a sink: rows per row group, which is what one worker reads at a time" default:"122880" min:"1" max:"16777216"`
+	PageMax      param.Bytes `param:"page_max" doc:"for a source: a page that expands to more is refused" default:"128MiB" min:"64KiB" max:"1GiB"`
 }
 
 // Extensions are the names of files that a folder is searched for.
@@ -22,7 +23,7 @@ var Extensions = []string{".parquet", ".pq"}
 
 // New gives the options with their defaults.
 func New() *Options {
-	return &Options{Compression: "zstd", RowGroupRows: 122880, PageMaxBytes: 128 << 20}
+	return &Options{Compression: "zstd", RowGroupRows: 122880, PageMax: 128 << 20}
 }
 
 func init() {
@@ -43,7 +44,7 @@ func (o *Options) Open(ctx context.Context, fs files.FS, _ []connectors.Want) (c
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, fs, names, o.PageMaxBytes)
+	return open(ctx, fs, names, int(o.PageMax))
 }
 
 // Create begins a file.

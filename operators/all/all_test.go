@@ -28,6 +28,13 @@ func TestCatalogue(t *testing.T) {
 				}
 			}
 		}
+		if opts := param.Describe(s.New()); len(opts) > 12 { // too many to be read in one table
+			for _, o := range opts {
+				if o.Group == "" {
+					t.Errorf("%s: option %s is in no group", s.Name, o.Name)
+				}
+			}
+		}
 		if s.Main == "" {
 			continue
 		}

@@ -10,7 +10,7 @@ import (
 
 // Drop is clean.drop. It runs no code: which columns pass is known to the plan.
 type Drop struct {
-	Columns operators.Columns `param:"columns" doc:"the columns that go" required:"true"`
+	Columns operators.Columns `param:"columns" doc:"the columns that are dropped" required:"true"`
 }
 
 func init() {

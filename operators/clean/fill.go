@@ -23,7 +23,7 @@ import (
 type Fill struct {
 	Columns   operators.Columns `param:"columns" doc:"the columns to fill; those that cannot miss a value are left alone" default:"all()"`
 	Method    string            `param:"method" doc:"what to fill with: a value given, or what the train rows teach" enum:"constant|mean|median|most_frequent" default:"constant"`
-	Value     *string           `param:"value" doc:"the value, for method constant"`
+	Value     *string           `param:"value" doc:"for method constant, which must have it: a value of the columns' type"`
 	Indicator bool              `param:"indicator" doc:"also make a column NAME_missing, true where a value was filled in" default:"false"`
 }
 

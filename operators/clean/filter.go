@@ -21,7 +21,7 @@ type Filter struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "clean.filter", Version: 1, Main: "where", New: func() operators.Op { return &Filter{} },
-		Doc: "Keeps the rows where a condition is true; rows where it is false or null go. " +
+		Doc: "Keeps the rows where a condition is true; rows where it is false or null are dropped. " +
 			"A column that the condition says is not nil is not nullable afterwards.",
 		Example: []operators.Example{{
 			Doc:     "a null is not below 60",

@@ -19,7 +19,7 @@ var binaryMetrics = []string{"auc", "average_precision", "log_loss", "brier", "a
 func init() {
 	operators.Register(operators.Spec{
 		Name: "evaluate.binary", Version: 1, New: func() operators.Op { return &Binary{} },
-		Doc: "Measures a model that tells two classes apart: auc, average_precision, log_loss, brier, and at the model's threshold accuracy, " +
+		Doc: "Measures a binary classifier: AUC, log-loss, accuracy and more. The metrics are auc, average_precision, log_loss, brier, and at the model's threshold accuracy, " +
 			"precision, recall and f1; positives is the number of rows whose label is 1. All but that are weighted by task.weight. Equal " +
 			"probabilities count as one step; a metric that is not defined on the rows, as auc where they have one class, is NaN, and " +
 			"precision, recall and f1 are 0 where they would divide by 0.",

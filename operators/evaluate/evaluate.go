@@ -15,7 +15,7 @@ import (
 // Options are what all evaluations have.
 type Options struct {
 	Part     string   `param:"part" doc:"the rows that are measured" enum:"train|valid|test" default:"test"`
-	Slices   []string `param:"slices" doc:"columns of the rows that serving begins with; the metrics are given for each of their values as well"`
+	Slices   []string `param:"slices" doc:"source columns by whose values the metrics are also given; they need not be features"`
 	Champion string   `param:"champion" doc:"a published model that is measured on the same rows, as models://NAME@ALIAS"`
 }
 

@@ -22,7 +22,7 @@ var multiclassMetrics = []string{"accuracy", "log_loss", "macro_f1", "balanced_a
 func init() {
 	operators.Register(operators.Spec{
 		Name: "evaluate.multiclass", Version: 1, New: func() operators.Op { return &Multiclass{} },
-		Doc: "Measures a model that tells many classes apart: accuracy, log_loss, macro_f1, balanced_accuracy, auc, auc_weighted and unknown. macro_f1 is " +
+		Doc: "Measures a classifier of many classes. The metrics are accuracy, log_loss, macro_f1, balanced_accuracy, auc, auc_weighted and unknown. macro_f1 is " +
 			"the mean over the classes, balanced_accuracy that of their recalls, auc that of each class's against all others, equal probabilities counted as " +
 			"one step, and auc_weighted that mean by the classes' rows; a class without a row, or without another, has no auc. unknown is the number of rows " +
 			"whose class the model has not learnt: their probability is 0, which log_loss clips to 2^-52. All but that are weighted by task.weight. " +

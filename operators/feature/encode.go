@@ -16,24 +16,24 @@ import (
 
 // Encode is feature.encode.
 type Encode struct {
-	Columns       operators.Columns `param:"columns" doc:"text, bools, whole numbers, dates and times" required:"true"`
-	Method        string            `param:"method" doc:"ordinal: a number a value; target: the mean of the label over the rows with the value; one_hot: a wide column with a member a value" enum:"ordinal|target|one_hot" default:"ordinal"`
+	Columns       operators.Columns `param:"columns" doc:"columns of strings, bools, whole numbers, dates or times" required:"true" group:"all methods"`
+	Method        string            `param:"method" doc:"ordinal: one number per value; target: the mean of the label over the rows with the value; one_hot: a vector column with one member per value" enum:"ordinal|target|one_hot" default:"ordinal"`
 	Unknown       string            `param:"unknown" doc:"what a value becomes that the train rows do not have. ordinal: null, or the code behind the last; one_hot: 0 in all members, or a member of its own, the last" enum:"null|code" default:"null"`
 	MinCount      int               `param:"min_count" doc:"values that fewer train rows have count as unknown" min:"1" default:"1"`
-	MaxCategories int               `param:"max_categories" doc:"one_hot: how many values have a member, the most frequent of the train rows, of equally frequent the first; the others count as unknown" min:"1" max:"4096" default:"100"`
-	Nulls         string            `param:"nulls" doc:"one_hot: what a null becomes: 0 in all members, or a member of its own behind those of the values" enum:"zero|own" default:"zero"`
-	Smoothing     float64           `param:"smoothing" doc:"target: how many rows the mean of all rows weighs" min:"0" default:"20"`
-	CrossFit      int               `param:"cross_fit" doc:"target: how many folds the train rows are encoded by, each by what the others teach, so that no row's feature knows its label; 0 for none" min:"0" max:"100" default:"5"`
+	MaxCategories int               `param:"max_categories" doc:"how many values have a member, the most frequent of the train rows, of equally frequent the first; the others count as unknown" min:"1" max:"4096" default:"100" group:"one_hot"`
+	Nulls         string            `param:"nulls" doc:"what a null becomes: 0 in all members, or a member of its own behind those of the values" enum:"zero|own" default:"zero"`
+	Smoothing     float64           `param:"smoothing" doc:"how many rows the mean of all rows weighs" min:"0" default:"20" group:"target"`
+	CrossFit      int               `param:"cross_fit" doc:"how many folds the train rows are encoded by, each by what the others teach, so that no row's feature knows its label; 0 for none" min:"0" max:"100" default:"5"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "feature.encode", Version: 1, New: func() operators.Op { return &Encode{} },
-		Doc: "Makes numbers of values. ordinal gives the values of the train rows codes from 0, in their order, as int32; null stays null. " +
+		Doc: "Encodes categories as numbers: ordinal codes, target means or one-hot columns. ordinal gives the values of the train rows codes from 0, in their order, as int32; null stays null. " +
 			"target gives a value the smoothed mean of the label, (sum + smoothing * prior) / (rows + smoothing), where prior is the mean over all train rows; " +
 			"null is a value of its own, and what the train rows do not have gets the prior. " +
-			"one_hot makes the column a wide one, never null: a float64 member a value of the train rows, in their order, called column_value; it is 1 in the rows " +
-			"with the value and 0 in the others. A model takes the members as features, a sink writes a column a member.",
+			"one_hot makes the column a vector, never null: one float64 member per value of the train rows, in their order, called column_value; it is 1 in the rows " +
+			"with the value and 0 in the others. A model takes the members as features, a sink writes one column per member.",
 		Example: []operators.Example{{
 			Doc:     "codes; what only other parts have is unknown",
 			Options: "{columns: [origin, wheels]}",

@@ -15,7 +15,7 @@ import (
 
 // ByClass is the option of learners of classes that weighs them. It stands inline.
 type ByClass struct {
-	ClassWeight ClassWeight `param:"class_weight" doc:"of classes: what the weight of a row is multiplied by, by its class. balanced makes the classes weigh the same: a class's rows, counted by their weight, go into all rows divided by the number of classes. Or a map of classes to weights, 1 for those that it does not name. p is then that of rows so weighted, and not how often a class comes"`
+	ClassWeight ClassWeight `param:"class_weight" doc:"for classes: what the weight of a row is multiplied by, by its class; 1 for all if not given. balanced makes the classes weigh the same: a class's rows, counted by their weight, go into all rows divided by the number of classes. Or a map of classes to weights, 1 for those that it does not name. p is then that of rows so weighted, and not how often a class comes"`
 }
 
 // ClassWeight is balanced, or a weight for each class; nothing of both is 1 for all.

@@ -25,6 +25,7 @@ import (
 //	required:"true"       it must be given, and not be empty
 //	secret:"true"         a reference to a secret (secret://env/NAME) may stand here
 //	nan:"true" inf:"true" a float may be that
+//	group:"…"             the head under which the reference shows this option, and those behind it that have no tag of their own
 //
 // Bounds and choices of a list or a map are those of its elements. A field is a string, bool, int, int64, float64, time.Duration,
 // Bytes, batch.Type, a struct, a slice or Pairs of these, a pointer (nil: not given), or a Decoder. A scalar is read from its

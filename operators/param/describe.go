@@ -1,6 +1,7 @@
 package param
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 // Option describes an option, for reference and help.
 type Option struct {
 	Name     string // "" of an inline map, whose keys the user chooses
+	Group    string // "" where options are few
 	Type     string // "int", "list of float", "map of string"
 	Doc      string
 	Default  string // as it would be written; "" with HasDefault false: none
@@ -34,14 +36,21 @@ func Types() (out []Type) {
 	return out
 }
 
-// Describe lists the options of a struct (or a pointer to one), in the order of its fields.
+// Describe lists the options of a struct (or a pointer to one), in the order of its fields, those of a group together.
 func Describe(options any) []Option { return describe(planOf(optionsOf(options).Type())) }
 
 func describe(p *fields) []Option {
 	var out []Option
+	var groups []string
 	for _, f := range p.list {
 		out = append(out, f.describe())
+		if !slices.Contains(groups, f.group) {
+			groups = append(groups, f.group)
+		}
 	}
+	slices.SortStableFunc(out, func(a, b Option) int {
+		return cmp.Compare(slices.Index(groups, a.Group), slices.Index(groups, b.Group))
+	})
 	if p.inline != nil {
 		out = append(out, p.inline.describe())
 	}
@@ -49,7 +58,7 @@ func describe(p *fields) []Option {
 }
 
 func (f *field) describe() Option {
-	o := Option{Name: f.name, Type: f.kind.name(), Doc: f.doc, Default: f.def, HasDefault: f.hasDef, Enum: slices.Clone(f.enum),
+	o := Option{Name: f.name, Group: f.group, Type: f.kind.name(), Doc: f.doc, Default: f.def, HasDefault: f.hasDef, Enum: slices.Clone(f.enum),
 		Required: f.required, Inline: f.inline, Secret: f.secret}
 	if f.min != nil {
 		o.Min = f.min.text

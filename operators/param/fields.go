@@ -59,6 +59,7 @@ type field struct {
 	index    []int
 	kind     *kind
 	doc      string
+	group    string
 	def      string
 	hasDef   bool
 	min, max *bound
@@ -78,6 +79,7 @@ type bound struct {
 type fields struct {
 	list   []*field
 	inline *field
+	group  string // of the fields that are read next
 }
 
 func (p *fields) find(name string) *field {
@@ -136,13 +138,16 @@ func (p *fields) read(t reflect.Type, index []int) {
 				fail(sf, "no tag %q", key)
 			}
 		}
+		if g := sf.Tag.Get("group"); g != "" {
+			p.group = g
+		}
 		name, mode, _ := strings.Cut(tag, ",")
 		at := append(append([]int{}, index...), i)
 		if name == "" && mode == "inline" && sf.Type.Kind() == reflect.Struct && !sf.Type.Implements(decoderType) {
 			p.read(sf.Type, at)
 			continue
 		}
-		f := &field{name: name, index: at, kind: kindOf(sf.Type), doc: sf.Tag.Get("doc")}
+		f := &field{name: name, index: at, kind: kindOf(sf.Type), doc: sf.Tag.Get("doc"), group: p.group}
 		f.def, f.hasDef = sf.Tag.Lookup("default")
 		f.min, f.max = parseBound(sf.Tag.Get("min"), ">"), parseBound(sf.Tag.Get("max"), "<")
 		if e := sf.Tag.Get("enum"); e != "" {
@@ -173,7 +178,7 @@ func (p *fields) read(t reflect.Type, index []int) {
 }
 
 // known are the keys of an option's tags: one that is misspelt would be a bound that does not hold.
-var known = []string{"param", "doc", "default", "min", "max", "enum", "required", "secret", "nan", "inf"}
+var known = []string{"param", "doc", "default", "min", "max", "enum", "required", "secret", "nan", "inf", "group"}
 
 // tagKeys are the keys of a tag, as reflect reads it.
 func tagKeys(t reflect.StructTag) (keys []string) {

@@ -318,6 +318,32 @@ func TestCanonical(t *testing.T) {
 }
 
 // TestBadTags holds that mistakes in tags do not wait for a user.
+type byGroup struct {
+	A      int    `param:"a" group:"one"`
+	B      int    `param:"b"`
+	C      Inside `param:"c" group:"two"`
+	Inside `param:",inline"`
+	D      int `param:"d" group:"one"`
+}
+
+type Inside struct {
+	X int `param:"x"`
+}
+
+// An option without a group is in that of the option before it, and those of a group are described together.
+func TestGroups(t *testing.T) {
+	var got []string
+	for _, o := range Describe(&byGroup{}) {
+		got = append(got, o.Group+"."+o.Name)
+	}
+	if want := "one.a one.b one.d two.c two.x"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %s", got, want)
+	}
+	if sub := Describe(&byGroup{})[3].Sub; len(sub) != 1 || sub[0].Group != "" {
+		t.Errorf("%+v", sub)
+	}
+}
+
 func TestBadTags(t *testing.T) {
 	for _, o := range []any{
 		&struct {

@@ -12,15 +12,15 @@ import (
 
 // Parts is sample.parts.
 type Parts struct {
-	Valid float64 `param:"valid" doc:"the share of the train rows that is cut off for validation, by a hash of their contents" min:"0" max:"<1" default:"0"`
-	Seed  int     `param:"seed" doc:"another seed cuts other rows" default:"0"`
+	Valid float64 `param:"valid" doc:"share of the train rows that is cut off for validation, by a hash of their contents" min:"0" max:"<1" default:"0"`
+	Seed  int     `param:"seed" doc:"seed of the random draws; the same seed gives the same result" default:"0"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "sample.parts", Version: 1, New: func() operators.Op { return &Parts{} },
-		Doc: "Puts tables that are parts already under one another, and says which part the rows of each are: " +
-			"from: {train: a, test: b}, or with valid: c. Rows are numbered anew, train first, then test, then valid. " +
+		Doc: "Stacks tables that are the parts already: from: {train: a, test: b, valid: c}, of which valid may be left out. " +
+			"Rows are numbered anew, train first, then test, then valid. " +
 			"Columns are those of train; the others must have them all, of the same types.",
 		Inputs: []operators.Input{
 			{Name: "train", Doc: "the rows to learn from"},

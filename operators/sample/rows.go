@@ -16,15 +16,15 @@ import (
 
 // Rows is sample.rows. With fraction its fit is known before any row; with n it finds the n least draws.
 type Rows struct {
-	Fraction *float64 `param:"fraction" doc:"the share of rows that stays, on average" min:">0" max:"1"`
-	N        *int     `param:"n" doc:"how many rows stay; all, where there are no more" min:"1"`
-	Seed     int      `param:"seed" doc:"another seed keeps other rows" default:"0"`
+	Fraction *float64 `param:"fraction" doc:"share of the rows that stays, on average; this or n must be given" min:">0" max:"1"`
+	N        *int     `param:"n" doc:"how many rows stay; all, where there are no more; this or fraction must be given" min:"1"`
+	Seed     int      `param:"seed" doc:"seed of the random draws; the same seed gives the same result" default:"0"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "sample.rows", Version: 1, Main: "fraction", New: func() operators.Op { return &Rows{} },
-		Doc: "Keeps some of the rows by chance: a fraction of them, or a number. Which ones hangs on the seed and on where a row stands in its source, not on its values. " +
+		Doc: "Keeps some of the rows by chance: a fraction of them, or a number. Which ones depends on the seed and on where a row stands in its source, not on its values. " +
 			"The rows kept stay in order. All parts are drawn from alike; `only: train` leaves the others whole.",
 		Example: []operators.Example{{
 			Doc:     "no more rows than there are",

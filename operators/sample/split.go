@@ -21,13 +21,13 @@ import (
 // before any row.
 type Split struct {
 	By     string            `param:"by" doc:"random: by a hash of the key; group: the same, of a column whose equal values stay together; time: by the order of a column" enum:"random|group|time" default:"random"`
-	Column string            `param:"column" doc:"group, time: the column; for group, task.group without it"`
-	Key    operators.Columns `param:"key" doc:"random: the columns that say what a row is; without it, all columns do"`
-	Train  float64           `param:"train" doc:"the share to learn from" min:">0" max:"1" required:"true"`
-	Valid  float64           `param:"valid" doc:"the share to stop and choose by" min:"0" max:"<1" default:"0"`
-	Test   float64           `param:"test" doc:"the share to judge by" min:"0" max:"<1" default:"0"`
+	Column string            `param:"column" doc:"group, time: the column; if not given, task.group for group"`
+	Key    operators.Columns `param:"key" doc:"random: the columns that say which row it is; all columns if not given"`
+	Train  float64           `param:"train" doc:"share of rows for training" min:">0" max:"1" required:"true"`
+	Valid  float64           `param:"valid" doc:"share of rows for validation: early stopping, and comparing settings" min:"0" max:"<1" default:"0"`
+	Test   float64           `param:"test" doc:"share of rows for the test part" min:"0" max:"<1" default:"0"`
 	Gap    time.Duration     `param:"gap" doc:"time: rows that follow a cut by less than this are dropped" min:"0" default:"0"`
-	Seed   int               `param:"seed" doc:"random, group: another seed splits otherwise" default:"0"`
+	Seed   int               `param:"seed" doc:"random, group: seed of the random draws; the same seed gives the same result" default:"0"`
 }
 
 // The hidden columns of the program.
@@ -40,8 +40,8 @@ const (
 func init() {
 	operators.Register(operators.Spec{
 		Name: "sample.split", Version: 1, New: func() operators.Op { return &Split{} },
-		Doc: "Says for every row whether it is for training, validation or testing. " +
-			"By random, the part hangs on the contents of the key columns alone, so that a row keeps its part when others come and go, and equal rows share theirs. " +
+		Doc: "Assigns each row to the train, valid or test part. " +
+			"By random, the part depends on the contents of the key columns alone, so that a row keeps its part when others come and go, and equal rows share theirs. " +
 			"By time, the oldest rows are for training and the newest for testing; rows of one time are never parted.",
 		Example: []operators.Example{{
 			Doc:     "by time: the oldest half is for training; equal times stay together",

@@ -17,14 +17,14 @@ import (
 
 // Aggregate is table.aggregate.
 type Aggregate struct {
-	By         operators.Columns   `param:"by" doc:"rows with equal values here become one; without it, all rows do"`
+	By         operators.Columns   `param:"by" doc:"rows with equal values here become one; if not given, all rows do"`
 	Aggregates param.Pairs[string] `param:"aggregates" doc:"a column's name, then what it holds of a group: count(), or one of count, sum, mean, min, max, var, std, count_distinct, first, last, median of a column, or quantile or approx_quantile of a column and a share from 0 to 1" required:"true"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "table.aggregate", Version: 2, New: func() operators.Op { return &Aggregate{} },
-		Doc: "Makes one row of every group of rows with equal values, in the order of the groups' first rows. " +
+		Doc: "Makes one row of every group of rows with equal values (SQL's group by). Groups are in the order of their first rows. " +
 			"Null is a group of its own. All functions skip nulls: of no values, counts are 0 and all else is null. " +
 			"var and std are of the population; first and last go by the order of the rows; a bool counts as 0 or 1; " +
 			"an integer sum that leaves int64 fails the step. " +

@@ -15,22 +15,22 @@ import (
 // AsOf is table.asof. As a window's, its columns are made of other rows, so that it stands above the place where serving begins.
 type AsOf struct {
 	Time      On                `param:"time" doc:"the column that orders rows, an integer, float, date or timestamp: a name, or {left: right} where the names differ" required:"true"`
-	By        On                `param:"by" doc:"the columns whose values must be equal: names, or {left: right} where the names differ; without it, any rows match"`
+	By        On                `param:"by" doc:"the columns whose values must be equal: names, or {left: right} where the names differ; if not given, any rows match"`
 	Direction string            `param:"direction" doc:"backward: the latest right row at or before the left one's time; forward: the earliest at or behind it; nearest: the nearer of the two, the one before where both are as near" enum:"backward|forward|nearest" default:"backward"`
 	Strict    bool              `param:"strict" doc:"a right row of the very same time is no match" default:"false"`
-	Tolerance string            `param:"tolerance" doc:"how far apart times may be: a duration such as 2h or 30d where they are dates or timestamps, else a number; without it, as far as they are"`
-	How       string            `param:"how" doc:"left: rows without a match get nulls; inner: they go" enum:"left|inner" default:"left"`
+	Tolerance string            `param:"tolerance" doc:"how far apart times may be: a duration such as 2h or 30d where they are dates or timestamps, else a number; if not given, as far as they are"`
+	How       string            `param:"how" doc:"left: rows without a match get nulls; inner: they are dropped" enum:"left|inner" default:"left"`
 	Columns   operators.Columns `param:"columns" doc:"the columns of the right table that come along; by default all but those of by and time" default:"all()"`
-	Prefix    string            `param:"prefix" doc:"goes before the names of the columns that come along"`
-	Suffix    string            `param:"suffix" doc:"goes behind them"`
+	Prefix    string            `param:"prefix" doc:"goes before the names of the columns that come along; nothing if not given"`
+	Suffix    string            `param:"suffix" doc:"goes behind them; nothing if not given"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "table.asof", Version: 1, New: func() operators.Op { return &AsOf{} },
-		Doc: "Adds columns of the row of a second table that was the last one at a row's time. " +
-			"Of the right rows with equal values it is the one whose time is the latest at or before; where several have that time, the last of them. " +
-			"Null equals nothing, and null and NaN are no times. Rows stay as they are and in order, but that those without a match go where how: says so. " +
+		Doc: "Joins the last earlier row of a second table (as-of join). " +
+			"Of the right rows with equal values in by it is the one whose time is the latest at or before; where several have that time, the last of them. " +
+			"Null equals nothing, and null and NaN are no times. Rows stay as they are and in order, but that those without a match are dropped where how: says so. " +
 			"Either table may be large. direction: forward and nearest look ahead: what they give is not known yet at the row's time; " +
 			"strict: true leaves out what is known at that very time. " +
 			"A model behind it is served with these columns given in the request: one row alone does not have them.",

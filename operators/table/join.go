@@ -19,9 +19,9 @@ import (
 type Join struct {
 	On      On                `param:"on" doc:"the columns whose values must be equal: names, or {left: right} where the names differ" required:"true"`
 	Columns operators.Columns `param:"columns" doc:"the columns of the right table that come along; by default all but those of on" default:"all()"`
-	How     string            `param:"how" doc:"left: rows without a match get nulls; inner: they go; semi: they go, and no column comes along; anti: the rows with a match go, and no column comes along" enum:"left|inner|semi|anti" default:"left"`
-	Prefix  string            `param:"prefix" doc:"goes before the names of the columns that come along"`
-	Suffix  string            `param:"suffix" doc:"goes behind them"`
+	How     string            `param:"how" doc:"left: rows without a match get nulls; inner: they are dropped; semi: they are dropped, and no column comes along; anti: the rows with a match are dropped, and no column comes along" enum:"left|inner|semi|anti" default:"left"`
+	Prefix  string            `param:"prefix" doc:"goes before the names of the columns that come along; nothing if not given"`
+	Suffix  string            `param:"suffix" doc:"goes behind them; nothing if not given"`
 }
 
 // On is the option that pairs columns of two tables.
@@ -138,7 +138,7 @@ func renamed(take []operators.Field, c operators.Columns, left operators.Schema,
 func init() {
 	operators.Register(operators.Spec{
 		Name: "table.join", Version: 1, New: func() operators.Op { return &Join{} },
-		Doc: "Adds columns of a second table, which must be small: it is held in memory, and served with the model. " +
+		Doc: "Looks up columns in a small second table, also when served. It is held in memory, and published with the model. " +
 			"A row of the left table gets the columns of the right row with equal values; of several such rows, those of the first. " +
 			"Null equals nothing. Rows stay as they are and in order, but that some are dropped where how: says so. " +
 			"For all rows with equal values there is table.merge.",

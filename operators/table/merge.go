@@ -15,8 +15,8 @@ type Merge struct {
 	On      On                `param:"on" doc:"the columns whose values must be equal: names, or {left: right} where the names differ" required:"true"`
 	How     string            `param:"how" doc:"inner: pairs only; left, right, full: the rows of that side, or of both, that have no match come too" enum:"inner|left|right|full" default:"inner"`
 	Columns operators.Columns `param:"columns" doc:"the columns of the right table that come along; by default all but those of on" default:"all()"`
-	Prefix  string            `param:"prefix" doc:"goes before the names of the columns that come along"`
-	Suffix  string            `param:"suffix" doc:"goes behind them"`
+	Prefix  string            `param:"prefix" doc:"goes before the names of the columns that come along; nothing if not given"`
+	Suffix  string            `param:"suffix" doc:"goes behind them; nothing if not given"`
 
 	left []string // narrowed: the columns of the left table that are made; nil: all
 }
@@ -24,7 +24,7 @@ type Merge struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "table.merge", Version: 1, New: func() operators.Op { return &Merge{} },
-		Doc: "Pairs every row of the left table with every row of the right one that has equal values. " +
+		Doc: "Joins two tables of any size on equal values (SQL's join). Every row of the left table is paired with every row of the right one that has equal values. " +
 			"Null equals nothing. Rows are in the order of the left table, those of one left row in that of the right; right rows without " +
 			"a match come last, with their keys in the columns of on. Either table may be large. " +
 			"To add columns to the rows of a model as it is served, use table.join.",

@@ -16,8 +16,8 @@ import (
 
 // Window is table.window.
 type Window struct {
-	By      operators.Columns   `param:"by" doc:"a row's window is of rows with equal values here; without it, of all rows"`
-	Order   Keys                `param:"order" doc:"the keys by which those rows are in order, as table.sort has them; without it, as they come"`
+	By      operators.Columns   `param:"by" doc:"a row's window is of rows with equal values here; if not given, of all rows"`
+	Order   Keys                `param:"order" doc:"the keys by which those rows are in order, as table.sort has them; if not given, as they come"`
 	Columns param.Pairs[string] `param:"columns" doc:"a column's name, then what it holds: lag(a) or lag(a, 2), lead(a), mean(a, 7), sum(a, 7), min(a, 7), max(a, 7), rank() or row_number()" required:"true"`
 }
 

@@ -11,7 +11,7 @@ type Zip struct{}
 func init() {
 	operators.Register(operators.Spec{
 		Name: "table.zip", Version: 1, New: func() operators.Op { return &Zip{} },
-		Doc: "Puts the columns of two or more branches side by side. The branches must hold the same rows, told by their identity: " +
+		Doc: "Joins branches of the same rows side by side. The branches must hold the same rows, told by their identity: " +
 			"they come from one step, and none of them drops, adds or orders rows. " +
 			"A column that one branch makes and the others only pass on is taken from the one that makes it.",
 		Inputs: []operators.Input{{Doc: "the branches, two or more", Many: true}},

@@ -15,22 +15,22 @@ import (
 
 // Operator is train.forest.
 type Operator struct {
-	Method    string   `param:"method" doc:"random_forest looks for the best threshold of each column drawn; extra_trees draws one threshold a column, and does not bootstrap unless told to" enum:"random_forest|extra_trees" default:"random_forest"`
-	Trees     int      `param:"trees" doc:"trees" default:"100" min:"1" max:"100000"`
-	Columns   string   `param:"columns" doc:"columns that are drawn at each node; auto is sqrt of classes, third of numbers" enum:"auto|sqrt|third|all" default:"auto"`
-	Share     *float64 `param:"column_share" doc:"share of the columns that are drawn at each node, in place of columns" min:">0" max:"1"`
-	Criterion string   `param:"criterion" doc:"impurity of classes" enum:"gini|entropy" default:"gini"`
-	MaxDepth  int      `param:"max_depth" doc:"splits from root to leaf at most; 0 is no limit" default:"0" min:"0" max:"1000"`
-	MinRows   int      `param:"min_rows" doc:"rows in a leaf at least, each as often as it was drawn" default:"1" min:"1"`
-	Leaves    int      `param:"leaves" doc:"leaves of a tree at most, split best first; 0 is no limit" default:"0" min:"0"`
-	Bins      int      `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
-	Bootstrap *bool    `param:"bootstrap" doc:"each tree draws its rows with replacement; if not given, true of random_forest, false of extra_trees"`
-	RowSample float64  `param:"row_sample" doc:"rows that each tree draws, as a share of all" default:"1" min:">0" max:"1"`
-	Seed      int64    `param:"seed" doc:"another number draws other rows, columns and thresholds" default:"0"`
-	Threshold float64  `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
-	Explain   bool     `param:"explain" doc:"add a wide column shap: what each feature adds to p, or to pred of a regression, in a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean over the rows that the trees learnt from; together they are p, or pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base"`
+	Method    string   `param:"method" doc:"random_forest: the best threshold of each column drawn; extra_trees: one threshold per column, drawn at random, and no bootstrap unless it is set" enum:"random_forest|extra_trees" default:"random_forest" group:"trees"`
+	Trees     int      `param:"trees" doc:"how many trees" default:"100" min:"1" max:"100000"`
+	Criterion string   `param:"criterion" doc:"the impurity that a split lowers, for classes; for numbers it is the variance, and this is not used" enum:"gini|entropy" default:"gini"`
+	MaxDepth  int      `param:"max_depth" doc:"splits from root to leaf at most; 0: no limit" default:"0" min:"0" max:"1000"`
+	MinRows   int      `param:"min_rows" doc:"rows per leaf at least, each counted as often as it was drawn" default:"1" min:"1"`
+	Leaves    int      `param:"leaves" doc:"leaves per tree at most, the leaf with the largest gain split first; 0: no limit" default:"0" min:"0"`
+	Bins      int      `param:"bins" doc:"histogram bins per column at most" default:"255" min:"2" max:"255"`
+	Columns   string   `param:"columns_node" doc:"how many columns are drawn at each node; auto: the square root for classes, a third for numbers" enum:"auto|sqrt|third|all" default:"auto" group:"sampling"`
+	Share     *float64 `param:"column_sample_node" doc:"share of the columns that are drawn at each node, in place of columns_node" min:">0" max:"1"`
+	Bootstrap *bool    `param:"bootstrap" doc:"whether each tree draws its rows with replacement; if not given, true for random_forest, false for extra_trees"`
+	RowSample float64  `param:"row_sample" doc:"share of the train rows that each tree draws" default:"1" min:">0" max:"1"`
+	Seed      int64    `param:"seed" doc:"seed of the random draws; the same seed gives the same result" default:"0"`
+	Threshold float64  `param:"threshold" doc:"for a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1" group:"results"`
+	Explain   bool     `param:"explain" doc:"add a vector column shap: what each feature adds to p, or to pred of a regression, in a row (exact TreeSHAP). In a file it is one column shap_FEATURE per feature, and shap_base, the mean over the rows that the trees learnt from; together they are p, or pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base" default:"false"`
 
-	model.ByClass `param:",inline"`
+	model.ByClass `param:",inline" group:"sampling"`
 }
 
 const extraTrees = "extra_trees"
@@ -38,14 +38,14 @@ const extraTrees = "extra_trees"
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.forest", Version: 2, New: func() operators.Op { return &Operator{} },
-		Doc: "Fits a random forest, or extremely randomised trees, to a label of two classes, of many, or to a number, weighted by task.weight: each " +
-			"tree grows by itself on rows and columns drawn for it, and the forest says the mean of their leaves. Strings are learnt as categories " +
+		Doc: "Fits a random forest, or extremely randomised trees, for classification or regression. Rows are weighted by task.weight. Each " +
+			"tree grows by itself on rows and columns drawn for it, and the forest gives the mean of their leaves. Strings are learnt as categories " +
 			"and need no encoding: each tree orders them by the mean label of its rows, or by the first principal component of their classes. " +
 			"Missing values need no filling; values that train rows do not have count as missing. The report says how the forest does out of bag: on " +
 			"each train row, by the trees that did not draw it.",
 		Example: []operators.Example{{
 			Doc:     "two trees of all rows and columns: both are the same",
-			Options: "{trees: 2, bootstrap: false, columns: all}",
+			Options: "{trees: 2, bootstrap: false, columns_node: all}",
 			Task:    operators.Task{Kind: operators.Regression, Label: "price"},
 			In: []string{`
 				_part | rooms int64? | kind string | price float64
@@ -64,7 +64,7 @@ func init() {
 				test  | 2            | house       | 0             | 15
 				test  | nil          | flat        | 0             | 15`,
 		}, {
-			Doc:     "three kinds, told apart by size: p has a member a class, the mean of the trees' leaves",
+			Doc:     "three kinds, told apart by size: p has one member per class, the mean of the trees' leaves",
 			Options: "{trees: 10, seed: 1}",
 			Task:    operators.Task{Kind: operators.Multiclass, Label: "kind"},
 			In: []string{`
@@ -106,7 +106,7 @@ func (o *Operator) Check(s operators.Site) (operators.Output, diag.List) {
 		l.Add(oneLeaf())
 	}
 	if o.Share != nil && o.Columns != "auto" {
-		l.Add(diag.New(diag.OptionConflict, diag.Option("column_share"), "columns and column_share both say how many columns are drawn").
+		l.Add(diag.New(diag.OptionConflict, diag.Option("column_sample_node"), "columns_node and column_sample_node both say how many columns are drawn").
 			WithHelp("leave one of them out"))
 	}
 	return out, l

@@ -263,11 +263,11 @@ func TestChecks(t *testing.T) {
 		op   operators.Op
 		kind operators.TaskKind
 	}{
-		"entropy is of classes, this is a regression":                        {&Operator{Criterion: "entropy", Threshold: half}, operators.Regression},
-		"threshold is for binary tasks, the task is multiclass":              {&Tree{Threshold: 0.7}, operators.Multiclass},
-		"columns and column_share both say how many columns are drawn":       {&Operator{Columns: "sqrt", Share: &share, Threshold: half}, operators.Binary},
-		"a tree of one leaf splits nothing":                                  {&Tree{Leaves: 1, Threshold: half}, operators.Binary},
-		"train.tree is for tasks of kind binary or multiclass or regression": {&Tree{Threshold: half}, operators.Anomaly},
+		"entropy is of classes, this is a regression":                             {&Operator{Criterion: "entropy", Threshold: half}, operators.Regression},
+		"threshold is for binary tasks, the task is multiclass":                   {&Tree{Threshold: 0.7}, operators.Multiclass},
+		"columns_node and column_sample_node both say how many columns are drawn": {&Operator{Columns: "sqrt", Share: &share, Threshold: half}, operators.Binary},
+		"a tree of one leaf splits nothing":                                       {&Tree{Leaves: 1, Threshold: half}, operators.Binary},
+		"train.tree is for tasks of kind binary or multiclass or regression":      {&Tree{Threshold: half}, operators.Anomaly},
 	} {
 		task.Kind = c.kind
 		if _, l := c.op.Check(modeltest.Site(in, task)); !strings.Contains(fmt.Sprint(l), want) {

@@ -14,14 +14,14 @@ import (
 
 // Tree is train.tree.
 type Tree struct {
-	Criterion string  `param:"criterion" doc:"impurity of classes" enum:"gini|entropy" default:"gini"`
-	MaxDepth  int     `param:"max_depth" doc:"splits from root to leaf at most; 0 is no limit" default:"0" min:"0" max:"1000"`
-	MinRows   int     `param:"min_rows" doc:"rows in a leaf at least" default:"1" min:"1"`
-	Leaves    int     `param:"leaves" doc:"leaves at most, split best first; 0 is no limit" default:"0" min:"0"`
-	Prune     float64 `param:"prune" doc:"what each leaf must take off the impurity of all rows: splits that gain less are taken back, as minimal cost-complexity pruning has it; ccp_alpha of scikit-learn" default:"0" min:"0"`
-	Bins      int     `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
-	Threshold float64 `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
-	Explain   bool    `param:"explain" doc:"add a wide column shap: what each feature adds to p, or to pred of a regression, in a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean over the rows that the tree learnt from; together they are p, or pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base"`
+	Criterion string  `param:"criterion" doc:"the impurity that a split lowers, for classes; for numbers it is the variance, and this is not used" enum:"gini|entropy" default:"gini"`
+	MaxDepth  int     `param:"max_depth" doc:"splits from root to leaf at most; 0: no limit" default:"0" min:"0" max:"1000"`
+	MinRows   int     `param:"min_rows" doc:"rows per leaf at least" default:"1" min:"1"`
+	Leaves    int     `param:"leaves" doc:"leaves at most, the leaf with the largest gain split first; 0: no limit" default:"0" min:"0"`
+	Prune     float64 `param:"prune" doc:"by how much each further leaf must lower the impurity of all rows; splits that gain less are taken back (minimal cost-complexity pruning; ccp_alpha of scikit-learn)" default:"0" min:"0"`
+	Bins      int     `param:"bins" doc:"histogram bins per column at most" default:"255" min:"2" max:"255"`
+	Threshold float64 `param:"threshold" doc:"for a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+	Explain   bool    `param:"explain" doc:"add a vector column shap: what each feature adds to p, or to pred of a regression, in a row (exact TreeSHAP). In a file it is one column shap_FEATURE per feature, and shap_base, the mean over the rows that the tree learnt from; together they are p, or pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base" default:"false"`
 
 	model.ByClass `param:",inline"`
 }
@@ -29,7 +29,7 @@ type Tree struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.tree", Version: 2, New: func() operators.Op { return &Tree{} },
-		Doc: "Fits one decision tree to a label of two classes, of many, or to a number, weighted by task.weight: what people can read, and the " +
+		Doc: "Fits one decision tree, for classification or regression. Rows are weighted by task.weight. People can read one tree: the " +
 			"report lists its rules where they are few. Strings are learnt as categories and need no encoding, missing values need no filling; values " +
 			"that train rows do not have count as missing.",
 		Example: []operators.Example{{

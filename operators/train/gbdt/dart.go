@@ -11,9 +11,9 @@ import (
 // Dart is dropout of trees (Rashmi and Gilad-Bachrach 2015): most trees are fitted to what is left when some of those before are taken
 // away, and share their place. The zero Dart is none.
 type Dart struct {
-	Drop float64 `param:"drop" doc:"chance of each earlier tree to be away" default:"0.1" min:">0" max:"1"`
-	Skip float64 `param:"skip" doc:"chance that none is" default:"0.5" min:"0" max:"<1"`
-	Max  int     `param:"max" doc:"trees away at a time at most; 0 is no limit" default:"50" min:"0"`
+	Drop float64 `param:"drop" doc:"chance of each earlier tree to be dropped" default:"0.1" min:">0" max:"1"`
+	Skip float64 `param:"skip" doc:"chance that a round drops none" default:"0.5" min:"0" max:"<1"`
+	Max  int     `param:"max" doc:"trees dropped per round at most; 0: no limit" default:"50" min:"0"`
 }
 
 func (d Dart) on() bool { return d.Drop > 0 }

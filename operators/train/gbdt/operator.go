@@ -16,44 +16,38 @@ import (
 
 // Operator is train.gbdt.
 type Operator struct {
-	Trees        int        `param:"trees" doc:"rounds at most: trees, of a multiclass task for each class" default:"100" min:"1" max:"100000"`
-	Leaves       *int       `param:"leaves" doc:"leaves of a tree at most; if not given, 31 of a tree that grows leaf_wise, else what max_depth lets grow" min:"2" max:"65536"`
-	LearningRate float64    `param:"learning_rate" doc:"factor on what each tree adds" default:"0.1" min:">0" max:"1"`
-	Bins         int        `param:"bins" doc:"values of a column that are told apart at most" default:"255" min:"2" max:"255"`
-	MinRows      int        `param:"min_rows" doc:"rows in a leaf at least" default:"20" min:"1"`
-	MinGain      float64    `param:"min_gain" doc:"what a split must take off the loss, more than" default:"0" min:"0"`
-	L1           float64    `param:"l1" doc:"penalty on the size of leaf values" default:"0" min:"0"`
-	L2           float64    `param:"l2" doc:"penalty on half the squares of leaf values" default:"1" min:"0"`
-	MaxDepth     int        `param:"max_depth" doc:"splits from root to leaf at most; 0 is no limit where trees grow leaf_wise, else 6" default:"0" min:"0" max:"1000"`
-	RowSample    float64    `param:"row_sample" doc:"share of the rows that each tree sees" default:"1" min:">0" max:"1"`
-	ColumnSample float64    `param:"column_sample" doc:"share of the columns that each tree sees" default:"1" min:">0" max:"1"`
-	Seed         int64      `param:"seed" doc:"another number draws other samples" default:"0"`
-	EarlyStop    *EarlyStop `param:"early_stop" doc:"end when the metric on held-out rows gets no better, and keep the trees up to the best"`
-	Threshold    float64    `param:"threshold" doc:"of a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
-	Explain      bool       `param:"explain" doc:"add a wide column shap: what each feature adds to the raw score of a row (exact TreeSHAP). Written, it is a column shap_FEATURE a feature, and shap_base, the mean raw score of the rows learnt from; together they are the raw score, of a binary task the log-odds, of poisson, gamma and tweedie the logarithm of pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base, of the score whose softmax p is"`
+	Trees        int        `param:"trees" doc:"boosting rounds at most; a multiclass task grows one tree per class in each" default:"100" min:"1" max:"100000" group:"boosting"`
+	LearningRate float64    `param:"learning_rate" doc:"by how much each tree's leaf values are multiplied (shrinkage)" default:"0.1" min:">0" max:"1"`
+	EarlyStop    *EarlyStop `param:"early_stop" doc:"stop once the metric on the valid rows has not improved for a number of rounds, and keep the trees up to the best; off if not given"`
+	Dart         *Dart      `param:"dart" doc:"dropout of earlier trees: some are left out while a tree is fitted, and share its place: of k dropped each keeps k/(k+1), and the new one takes 1/(k+1) of its step; off if not given"`
 
-	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees"`
-
-	Losses        `param:",inline"`
+	Losses        `param:",inline" group:"objective"`
 	Orders        `param:",inline"`
-	Growing       `param:",inline"`
 	model.ByClass `param:",inline"`
+	Growing       `param:",inline" group:"trees"`
+	Sampling      `param:",inline" group:"sampling"`
+	Constraints   `param:",inline" group:"constraints"`
+
+	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees. Off if not given" group:"continuation"`
+
+	Threshold float64 `param:"threshold" doc:"for a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1" group:"results"`
+	Explain   bool    `param:"explain" doc:"add a vector column shap: what each feature adds to the raw score of a row (exact TreeSHAP). In a file it is one column shap_FEATURE per feature, and shap_base, the mean raw score of the train rows; together they are the raw score: of a binary task the log-odds, of poisson, gamma and tweedie the logarithm of pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base, of the score whose softmax p is" default:"false"`
 }
 
 // EarlyStop is train.gbdt's option early_stop.
 type EarlyStop struct {
-	Part   string `param:"part" doc:"the rows that are measured on" enum:"valid" default:"valid"`
-	Metric string `param:"metric" doc:"what is measured, on rows weighted as train rows are; if not given, what the objective makes small" enum:"log_loss|auc|accuracy|rmse|mae|pinball_loss|huber_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance|ndcg"`
-	At     *int   `param:"at" doc:"of metric ndcg: so many places at the top of a group count; if not given, 10" min:"1" max:"1000000"`
-	Rounds int    `param:"rounds" doc:"rounds without a better metric; 0 does not stop" default:"20" min:"0"`
+	Part   string `param:"part" doc:"the rows that are measured" enum:"valid" default:"valid"`
+	Metric string `param:"metric" doc:"what is measured, on rows weighted as train rows are; if not given, the objective's own loss" enum:"log_loss|auc|accuracy|rmse|mae|pinball_loss|huber_loss|mean_poisson_deviance|mean_gamma_deviance|mean_tweedie_deviance|ndcg"`
+	At     *int   `param:"at" doc:"for metric ndcg: so many places at the top of a group count; 10 if not given" min:"1" max:"1000000"`
+	Rounds int    `param:"rounds" doc:"rounds without improvement before it stops; 0: measure nothing and never stop" default:"20" min:"0"`
 }
 
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.gbdt", Version: 4, New: func() operators.Op { return &Operator{} },
-		Doc: "Fits gradient-boosted trees to a binary label, a label of many classes, a number, or the order of rows in groups, weighted by task.weight. Strings are learnt as " +
-			"categories and need no encoding, missing values need no filling; values that train rows do not have count as missing. Of many classes " +
-			"each has a tree a round, and p is the softmax of their scores, a wide column with a member a class. A ranking (LambdaMART) learns a score that " +
+		Doc: "Fits gradient-boosted trees, for classification, regression or ranking. Rows are weighted by task.weight. Strings are learnt as categories and " +
+			"need no encoding, missing values need no filling; values that train rows do not have count as missing. In a multiclass task every round grows " +
+			"one tree per class, and p, the softmax of their scores, is a vector column with one member per class. A ranking (LambdaMART) learns a score that " +
 			"has the rows of each group in the order of their labels, the greatest first: task.group names the column, whose rows need not stand together. " +
 			"Rows of equal scores count as if they stood in every order, so that the order of the table is not learnt from.",
 		Example: []operators.Example{{

@@ -11,15 +11,32 @@ import (
 	"github.com/headrace/headrace/operators/param"
 )
 
-// Growing is train.gbdt's options of how trees grow.
+// Growing is train.gbdt's options of how trees grow, and how large.
 type Growing struct {
-	Grow             string              `param:"grow" doc:"the order in which leaves are split: the one of the greatest gain first; level by level; or all of a level by one split, where a leaf that this would leave a side too small stays whole" enum:"leaf_wise|depth_wise|oblivious" default:"leaf_wise"`
-	MinChildWeight   float64             `param:"min_child_weight" doc:"sum of hessians in a leaf at least" default:"0.001" min:"0"`
-	ColumnSampleNode float64             `param:"column_sample_node" doc:"share of a tree's columns that each node sees, or each level of an oblivious tree" default:"1" min:">0" max:"1"`
-	Monotone         param.Pairs[string] `param:"monotone" doc:"a column of numbers, then where the score may go as it grows, all else equal; missing values are outside the order" enum:"increasing|decreasing"`
-	Goss             *Goss               `param:"goss" doc:"one-side sampling: each tree sees the rows of the greatest gradients and a draw of the others, but for the first 1/learning_rate trees, which see all; instead of row_sample"`
-	Dart             *Dart               `param:"dart" doc:"dropout: some earlier trees are away while a tree is fitted, and share its place: of k each keeps k/(k+1), and the new one takes 1/(k+1) of its step"`
-	Interactions     [][]string          `param:"interactions" doc:"groups of columns: those on the way from a root to a leaf are all in one group; a column in none meets no other"`
+	Grow           string  `param:"grow" doc:"leaf_wise: the leaf with the largest gain first; depth_wise: level by level; oblivious: one split for all leaves of a level (symmetric trees), except leaves where a side would have too few rows" enum:"leaf_wise|depth_wise|oblivious" default:"leaf_wise"`
+	Leaves         *int    `param:"leaves" doc:"leaves per tree at most; if not given, 31 leaf_wise, else as many as max_depth allows" min:"2" max:"65536"`
+	MaxDepth       int     `param:"max_depth" doc:"splits from root to leaf at most; 0: no limit leaf_wise, 6 otherwise" default:"0" min:"0" max:"1000"`
+	Bins           int     `param:"bins" doc:"histogram bins per column at most" default:"255" min:"2" max:"255"`
+	MinRows        int     `param:"min_rows" doc:"rows per leaf at least" default:"20" min:"1"`
+	MinChildWeight float64 `param:"min_child_weight" doc:"sum of hessians per leaf at least" default:"0.001" min:"0"`
+	MinGain        float64 `param:"min_gain" doc:"a split must lower the loss by more than this" default:"0" min:"0"`
+	L1             float64 `param:"l1" doc:"L1 penalty on leaf values" default:"0" min:"0"`
+	L2             float64 `param:"l2" doc:"L2 penalty: this times half the sum of the squared leaf values" default:"1" min:"0"`
+}
+
+// Sampling is train.gbdt's options of what a tree sees.
+type Sampling struct {
+	RowSample        float64 `param:"row_sample" doc:"share of the train rows that each tree sees: each row is drawn by itself, so it is the share on average" default:"1" min:">0" max:"1"`
+	ColumnSample     float64 `param:"column_sample" doc:"share of the columns that each tree sees" default:"1" min:">0" max:"1"`
+	ColumnSampleNode float64 `param:"column_sample_node" doc:"share of a tree's columns that each node sees, or each level of an oblivious tree" default:"1" min:">0" max:"1"`
+	Goss             *Goss   `param:"goss" doc:"gradient-based one-side sampling, instead of row_sample: each tree sees the rows with the largest gradients and a draw of the others, but for the first 1/learning_rate trees, which see all; off if not given"`
+	Seed             int64   `param:"seed" doc:"seed of the random draws; the same seed gives the same result" default:"0"`
+}
+
+// Constraints is train.gbdt's options of what trees may not learn.
+type Constraints struct {
+	Monotone     param.Pairs[string] `param:"monotone" doc:"columns whose score may only rise (increasing) or fall (decreasing) with the value, all else equal; missing values are exempt" enum:"increasing|decreasing"`
+	Interactions [][]string          `param:"interactions" doc:"groups of columns that may meet on one path from root to leaf; a column in no group meets no other; no constraint if not given"`
 }
 
 // growths are the names of the ways to grow.

@@ -9,10 +9,10 @@ import (
 
 // Losses is train.gbdt's options of what the trees make small.
 type Losses struct {
-	Objective    string   `param:"objective" doc:"what the trees make small; if not given, log_loss of a binary or multiclass task, squared_error of a regression, lambdarank of a ranking, which is the only one there. absolute_error aims at the median, quantile at another share, huber at the mean of what is no outlier. poisson (counts), gamma (amounts above 0) and tweedie (amounts, 0 among them) are deviances, whose pred is e to the raw score" enum:"log_loss|squared_error|absolute_error|huber|quantile|poisson|gamma|tweedie|lambdarank"`
-	Quantile     *float64 `param:"quantile" doc:"of objective quantile: the share of labels that is to lie below pred; if not given, 0.5" min:">0" max:"<1"`
-	HuberDelta   *float64 `param:"huber_delta" doc:"of objective huber: from which distance on an error counts as it is and not by its square, in the label's unit; if not given, 1" min:">0" max:"1e100"`
-	TweediePower *float64 `param:"tweedie_power" doc:"of objective tweedie: the power of the mean that the variance grows with, near 1 as poisson, near 2 as gamma; if not given, 1.5" min:">1" max:"<2"`
+	Objective    string   `param:"objective" doc:"the loss that is minimised; if not given, log_loss for classes, squared_error for numbers, lambdarank of a ranking, which is the only one there. absolute_error aims at the median, quantile at another share, huber at the mean of what is no outlier. poisson (counts), gamma (amounts above 0) and tweedie (amounts, 0 among them) are deviances, whose pred is e to the raw score" enum:"log_loss|squared_error|absolute_error|huber|quantile|poisson|gamma|tweedie|lambdarank"`
+	Quantile     *float64 `param:"quantile" doc:"for objective quantile: the share of labels that should lie below pred; 0.5 if not given" min:">0" max:"<1"`
+	HuberDelta   *float64 `param:"huber_delta" doc:"for objective huber: errors larger than this, in the label's unit, count linearly; 1 if not given" min:">0" max:"1e100"`
+	TweediePower *float64 `param:"tweedie_power" doc:"for objective tweedie: the variance grows as this power of the mean, near 1 as poisson, near 2 as gamma; 1.5 if not given" min:">1" max:"<2"`
 }
 
 // losses are the objectives of a regression by their names.

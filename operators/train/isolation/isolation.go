@@ -19,10 +19,10 @@ import (
 
 // Operator is train.isolation_forest.
 type Operator struct {
-	Trees         int      `param:"trees" doc:"trees" default:"100" min:"1" max:"100000"`
+	Trees         int      `param:"trees" doc:"how many trees" default:"100" min:"1" max:"100000"`
 	Rows          int      `param:"rows" doc:"rows that each tree draws, without replacement" default:"256" min:"2" max:"65536"`
 	Contamination *float64 `param:"contamination" doc:"share of the train rows that pred calls anomalies; if not given, pred is true where score is at least 0.5" min:">0" max:"0.5"`
-	Seed          int64    `param:"seed" doc:"another number draws other rows, columns and thresholds" default:"0"`
+	Seed          int64    `param:"seed" doc:"seed of the random draws; the same seed gives the same result" default:"0"`
 }
 
 func init() {

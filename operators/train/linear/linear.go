@@ -22,8 +22,8 @@ type Operator struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.linear", Version: 1, New: func() operators.Op { return &Operator{} },
-		Doc: "Fits a linear regression by least squares, weighted by task.weight; with l2 it is a ridge regression. Features that are " +
-			"combinations of others are left out, and said in the facts.",
+		Doc: "Fits a linear regression by least squares; with l2 it is a ridge regression. Rows are weighted by task.weight. Features that are " +
+			"combinations of others are left out, and named in the report.",
 		Example: []operators.Example{{
 			Doc:     "a line through points",
 			Options: "{}",

@@ -20,7 +20,7 @@ import (
 // Operator is train.logistic.
 type Operator struct {
 	L2        float64 `param:"l2" doc:"penalty on half the squares of the coefficients, but not of the intercept; 1/C of scikit-learn's LogisticRegression" default:"1" min:">0"`
-	Threshold float64 `param:"threshold" doc:"pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
+	Threshold float64 `param:"threshold" doc:"for a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1"`
 
 	model.ByClass `param:",inline"`
 }
@@ -28,7 +28,7 @@ type Operator struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "train.logistic", Version: 2, New: func() operators.Op { return &Operator{} },
-		Doc: "Fits a logistic regression of two classes, or of many by softmax, by Newton's method, weighted by task.weight. The penalty is on " +
+		Doc: "Fits a logistic regression, for two classes or, by softmax, for many. Rows are weighted by task.weight. The penalty is on " +
 			"the coefficients of the columns as they are: feature.scale them first where their units differ much. Of many classes each has " +
 			"coefficients, whose squares are penalised together, as scikit-learn's multinomial has them.",
 		Example: []operators.Example{{
