@@ -45,10 +45,14 @@ type Config struct {
 	Tables     int64 // what tables and accumulators may hold before they go to disk; 0: half of that
 	MorselRows int
 	Sample     float64
+	NoPublish  bool   // the gates decide, and nothing is published, no sink written
 	Date       string // run.date, "" for none stated
 	Progress   exec.Progress
 	Now        func() time.Time
 }
+
+// tries says whether the run only tries the DAG out.
+func (c Config) tries() bool { return c.NoPublish || c.Sample > 0 && c.Sample < 1 }
 
 func (c Config) filled(p *dags.Pipeline) Config {
 	if c.FS == nil {
@@ -621,7 +625,7 @@ func metricsJSON(evals []report.Evaluation) []byte {
 }
 
 func (r *runner) sinks(ctx context.Context) error {
-	if r.cfg.Sample > 0 && r.cfg.Sample < 1 {
+	if r.cfg.tries() {
 		return nil // a share of the rows must not take the place of all of them
 	}
 	for _, s := range r.pl.Sinks {
@@ -696,8 +700,8 @@ func (r *runner) publish(ctx context.Context) error {
 		return err
 	}
 	r.out.Model, r.out.Hash = p.As, bundle.Hash(r.files)
-	if r.cfg.Sample > 0 && r.cfg.Sample < 1 {
-		return nil // a model of a sample is for trying out
+	if r.cfg.tries() {
+		return nil
 	}
 	// The report is written before the version appears: a disk that is full for it leaves the registry as it was.
 	meta := store.VersionMeta{Run: r.run.ID, DAG: r.p.Name, Hash: r.out.Hash, Created: r.cfg.Now(), Metrics: r.published()}

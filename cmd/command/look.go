@@ -329,7 +329,7 @@ func (a *app) predict() *cobra.Command {
 	var keep []string
 	var explain bool
 	cores := 0
-	c := &cobra.Command{Use: "predict MODEL INPUT -o OUTPUT", Short: "Score a file with a published model, one row a row, in order", Args: exactly(2),
+	c := &cobra.Command{Use: "predict MODEL INPUT -o OUTPUT", Short: "Score a file with a published model: one output row per input row, in order", Args: exactly(2),
 		Long: `Predict scores every row of INPUT with MODEL (a name, name@alias, name@version, or a bundle's folder) and writes
 the row's number and the model's columns, in the order of INPUT. It runs the program that was evaluated.
 

@@ -79,6 +79,7 @@ func (a *app) plan() *cobra.Command {
 
 func (a *app) run() *cobra.Command {
 	var to, output, sample string
+	var noPublish bool
 	c := &cobra.Command{Use: "run FILE", Short: "Run a DAG file: learn, evaluate, gate, publish", Args: oneFile(1),
 		Long: `Run checks the DAG file, runs it, evaluates the new model beside the one in use, decides by the gates,
 and publishes. Exit codes: 0 done; 2 invalid file or arguments; 3 refused by a gate; 4 data; 6 memory;
@@ -87,6 +88,7 @@ and publishes. Exit codes: 0 done; 2 invalid file or arguments; 3 refused by a g
 With --to STEP -o FILE only what STEP needs is run and its rows are written, with _part and _row.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			cfg := a.config()
+			cfg.NoPublish = noPublish
 			if sample != "" {
 				v, err := share(sample)
 				if err != nil {
@@ -143,6 +145,7 @@ With --to STEP -o FILE only what STEP needs is run and its rows are written, wit
 	a.dagFlags(c)
 	c.Flags().StringVar(&to, "to", "", "run to this step only, and write its rows")
 	c.Flags().StringVarP(&output, "output", "o", "", "file for the rows of --to; its name's end decides the format")
+	c.Flags().BoolVar(&noPublish, "no-publish", false, "run on all rows and test the gates, but publish nothing and write no sink")
 	c.Flags().StringVar(&sample, "sample", "", "read a share of the rows, as 1% or 0.01; nothing is published, no sink written")
 	return c
 }
@@ -198,7 +201,7 @@ func (a *app) outcome(o *engine.Outcome) {
 	case !o.Passed:
 		fmt.Fprintln(w, "refused    nothing was published")
 	case o.Model != "":
-		fmt.Fprintln(w, "sampled    nothing was published")
+		fmt.Fprintln(w, "tried      nothing was published")
 	}
 	for _, s := range o.Sinks {
 		fmt.Fprintf(w, "written    %s\n", s)

@@ -34,7 +34,7 @@ func init() {
 			"importance here, and so has the other. Of a model of trees it gives besides the mean size of what the feature adds to the raw " +
 			"score (SHAP), over up to 5,000 of the rows, fewer where the trees are large, summed over the classes where there are many.",
 		Example: []operators.Example{{
-			Doc:     "the price hangs on the rooms, and the trees have not looked at the street",
+			Doc:     "the price depends on the rooms, and the trees have not looked at the street",
 			Behind:  "train.gbdt: {trees: 1, leaves: 2, learning_rate: 1, min_rows: 1, l2: 0}",
 			Options: "{repeats: 3}",
 			Task:    operators.Task{Kind: operators.Regression, Label: "price"},

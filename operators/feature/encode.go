@@ -73,7 +73,7 @@ func init() {
 				0
 				2`,
 		}, {
-			Doc:     "a member a value; in rows with other values, and with nulls, all are 0",
+			Doc:     "one member per value; in rows with other values, and with nulls, all are 0",
 			Options: "{columns: [origin, wheels], method: one_hot}",
 			In: []string{`
 				_part | origin string? | wheels int64

@@ -153,7 +153,7 @@ func (p *Split) Check(s operators.Site) (operators.Output, diag.List) {
 // slack is by how much shares written as decimals may miss their sum.
 const slack = 1e-9
 
-// columns gives what the part hangs on.
+// columns gives what the part depends on.
 func (p *Split) columns(s operators.Site) ([]operators.Field, diag.List) {
 	in := s.In[0]
 	hashed := func(f operators.Field) bool { return counts.Takes(f.Type) }

@@ -46,7 +46,7 @@ func init() {
 				train | 1            | true      | 0.6625841928288004 | true
 				test  | 0            | true      | 0.5                | true`,
 		}, {
-			Doc:     "three kinds, told apart by softmax: p has a member a class, pred is the likeliest",
+			Doc:     "three kinds, told apart by softmax: p has one member per class, pred is the likeliest",
 			Options: "{l2: 1}",
 			Task:    operators.Task{Kind: operators.Multiclass, Label: "kind"},
 			In: []string{`
