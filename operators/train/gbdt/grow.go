@@ -230,13 +230,15 @@ func (g *grower) together(t *grown) {
 }
 
 // maxSmall is how many rows a node has at most that one worker splits.
-const maxSmall = 1 << 16
+const maxSmall = 1 << 18
 
-// shareWork is how many rows times bundles are worth sharing out.
-const shareWork = 1 << 20
-
+// large says that a node is split by all workers: it has more rows, or rows times bundles, than one of them should do alone while the others may
+// have nothing to do. The fewer they are, the more there are nodes for each; and what all do they wait for four times.
 func (g *grower) large(n *node) bool {
-	return len(n.rows) > maxSmall || len(n.rows)*len(g.bundles) > shareWork
+	workers := g.team.Came()
+	rows := min(max(1<<19/workers, 1<<16), maxSmall)
+	work := min(max(1<<24/workers, 1<<20), 1<<23)
+	return len(n.rows) > rows || len(n.rows)*len(g.bundles) > work
 }
 
 // root makes the histogram of all rows and finds its best split.
