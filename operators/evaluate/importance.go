@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -27,12 +28,12 @@ type Importance struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "evaluate.importance", Version: 2, New: func() operators.Op { return &Importance{} },
+		Name: "evaluate.importance", Version: 3, New: func() operators.Op { return &Importance{} },
 		Doc: "Measures what a model owes to each of its features: by how much the metric gets worse where the values of the feature are shuffled among the " +
 			"rows, the mean of repeats and their standard deviation (permutation importance). It runs the model step itself, of any learner; " +
 			"features are the columns that the step reads, a wide one as a whole. A feature that tells what another tells too has little " +
 			"importance here, and so has the other. Of a model of trees it gives besides the mean size of what the feature adds to the raw " +
-			"score (SHAP), over up to 5,000 of the rows, fewer where the trees are large, summed over the classes where there are many.",
+			"score (SHAP), over up to 5,000 of the rows, drawn at random, fewer where the trees are large, by their weights if there are any, summed over the classes where there are many.",
 		Example: []operators.Example{{
 			Doc:     "the price depends on the rooms, and the trees have not looked at the street",
 			Behind:  "train.gbdt: {trees: 1, leaves: 2, learning_rate: 1, min_rows: 1, l2: 0}",
@@ -172,6 +173,7 @@ type probing struct {
 	rows     operators.Table // the features, the label, the weight
 	scores   program.Graph
 	shap     *program.Graph // nil where the model cannot be explained
+	of       []int          // of each input of the kind that explains, its feature
 }
 
 // Measure shuffles each feature as often as is asked for.
@@ -183,7 +185,11 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 		if err != nil {
 			return operators.Result{}, err
 		}
-		if err := p.env.Grant(8 * int64(len(drawn)) * int64(len(rows.Cols))); err != nil {
+		held := 4 * int64(n) // to draw them
+		for j := range rows.Cols {
+			held += rows.Cols[j].Bytes() / int64(n) * int64(len(drawn))
+		}
+		if err := p.env.Grant(held); err != nil {
 			return operators.Result{}, fmt.Errorf("evaluate.importance: %w", err)
 		}
 		p.rows = operators.Table{N: len(drawn), Cols: make([]batch.Column, len(rows.Cols))}
@@ -194,15 +200,34 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 	if x, err := program.Explain(g, s.Model.Scores[0], model.Shap); err == nil {
 		x = x.Narrow([]string{model.Shap})
 		p.shap = &x
+		for _, slot := range x.Nodes[len(x.Nodes)-1].In {
+			p.of = append(p.of, slices.Index(p.features, x.Origin(slot)))
+		}
+		if slices.Contains(p.of, -1) {
+			return operators.Result{}, fmt.Errorf("evaluate.importance: what is explained is of no feature")
+		}
 	}
-	k := len(p.features)
+	var read []int // the features that the model looks at
+	reads := p.scores.Reads()
+	for j, name := range p.features {
+		if reads[name] {
+			read = append(read, j)
+		}
+	}
+	k := len(read)
 	scores := 1 + k*e.Repeats
+	if err := p.env.Grant(importanceRow * int64(p.rows.N) * int64(min(scores, runtime.GOMAXPROCS(0)))); err != nil {
+		return operators.Result{}, fmt.Errorf("evaluate.importance: %w", err)
+	}
 	chunks := 0
 	explained, chunk := 0, 0
+	var told []int32 // the rows that are explained
 	if p.shap != nil {
 		explained = min(p.rows.N, shapRows, max(shapRowsLeast, shapWork/max(1, p.explains().Work())))
 		chunk = max(1, min(shapChunk, (explained+15)/16)) // few rows of much work are shared out too
 		chunks = (explained + chunk - 1) / chunk
+		told = shuffled(p.rows.N, hash.Combine(seed, hash.Seed("shap")), 0)[:explained] // the first would be those of the first days
+		slices.Sort(told)
 	}
 	metrics, sizes, failed := make([]float64, scores), make([][]float64, chunks), make([]error, scores+chunks)
 	env.Parallel(scores+chunks, func(i int) {
@@ -213,15 +238,11 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 		case i == 0:
 			metrics[i], failed[i] = p.measure(-1, nil)
 		case i < scores:
-			j, repeat := (i-1)%k, uint32((i-1)/k)
-			if name := p.features[j]; slices.ContainsFunc(p.scores.In, func(q program.Port) bool { return q.Name == name }) {
-				metrics[i], failed[i] = p.measure(j, shuffled(p.rows.N, hash.Combine(seed, hash.Seed(name)), repeat+1))
-			} else {
-				metrics[i] = math.NaN() // the model does not look at it
-			}
+			j, repeat := read[(i-1)%k], uint32((i-1)/k)
+			metrics[i], failed[i] = p.measure(j, shuffled(p.rows.N, hash.Combine(seed, hash.Seed(p.features[j])), repeat+1))
 		default:
 			lo := (i - scores) * chunk
-			sizes[i-scores], failed[i] = p.contributions(lo, min(explained, lo+chunk))
+			sizes[i-scores], failed[i] = p.contributions(told[lo:min(explained, lo+chunk)])
 		}
 	})
 	for _, err := range failed {
@@ -236,13 +257,15 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 	res := operators.ModelResult{Rows: int64(p.rows.N), Metrics: []operators.Metric{{Name: p.metric, Value: base}}}
 	for j, name := range p.features {
 		f := operators.Influence{Feature: name, Shap: math.NaN()}
-		f.Drop, f.Spread = drops(base, metrics[1:], j, k, slices.Contains(falls, p.metric))
+		if at := slices.Index(read, j); at >= 0 {
+			f.Drop, f.Spread = drops(base, metrics[1:], at, k, slices.Contains(falls, p.metric))
+		}
 		if p.shap != nil {
-			sum := 0.0
+			sum, weight := 0.0, 0.0
 			for _, c := range sizes {
-				sum += c[j]
+				sum, weight = sum+c[j], weight+c[len(p.features)]
 			}
-			f.Shap = ratio(sum, float64(explained), math.NaN())
+			f.Shap = ratio(sum, weight, math.NaN())
 		}
 		res.Influence = append(res.Influence, f)
 	}
@@ -285,7 +308,11 @@ func (e *Importance) draw(s operators.Site, seed uint64, rows operators.Table) (
 	return drawn, nil
 }
 
-// drops is by how much a metric gets worse, the mean of the repeats and their standard deviation. A NaN is a feature that is not read.
+// importanceRow is about how many bytes a worker takes a row: a permutation, the scores, the label, their order.
+const importanceRow = 32
+
+// drops is by how much a metric gets worse, the mean of the repeats and their standard deviation. Where it is not defined on a shuffle, that one
+// made nothing worse.
 func drops(base float64, metrics []float64, j, k int, falls bool) (mean, spread float64) {
 	n := float64(len(metrics) / k)
 	worse := func(i int) float64 {
@@ -334,7 +361,14 @@ func (p *probing) measure(j int, from []int32) (float64, error) {
 	c := &batch.Ctx{}
 	for lo := 0; lo < p.rows.N; lo += importanceChunk {
 		hi := min(p.rows.N, lo+importanceChunk)
-		scores, err := p.scores.Batch(c, hi-lo, p.ports(c, &p.scores, lo, hi, j, from))
+		in := make([]batch.Column, len(p.scores.In))
+		for i, q := range p.scores.In {
+			f := slices.Index(p.features, q.Name)
+			if in[i] = p.rows.Cols[f].Slice(c, lo, hi); f == j {
+				in[i] = p.rows.Cols[f].Take(c, from[lo:hi])
+			}
+		}
+		scores, err := p.scores.Batch(c, hi-lo, in)
 		if err != nil {
 			return 0, err
 		}
@@ -349,7 +383,7 @@ func (p *probing) measure(j int, from []int32) (float64, error) {
 		c.Reset()
 	}
 	env := p.env
-	env.Parallel = operators.TestEnv().Parallel // this is one of many at work
+	env.Parallel = oneByOne // this is one of many at work
 	res, err := of.op.Finish(site, models, env, a)
 	if err != nil {
 		return 0, err
@@ -362,18 +396,10 @@ func (p *probing) measure(j int, from []int32) (float64, error) {
 	return 0, fmt.Errorf("evaluate.importance: no metric %q", p.metric)
 }
 
-// ports are the columns of a graph's inputs in some rows; of feature j those of other rows.
-func (p *probing) ports(c *batch.Ctx, g *program.Graph, lo, hi, j int, from []int32) []batch.Column {
-	in := make([]batch.Column, len(g.In))
-	for i, q := range g.In {
-		f := slices.Index(p.features, q.Name)
-		if f == j {
-			in[i] = p.rows.Cols[f].Take(c, from[lo:hi])
-		} else {
-			in[i] = p.rows.Cols[f].Slice(c, lo, hi)
-		}
+func oneByOne(n int, f func(i int)) {
+	for i := range n {
+		f(i)
 	}
-	return in
 }
 
 // explains is the kind that says what features add.
@@ -381,37 +407,43 @@ func (p *probing) explains() program.Explained {
 	return p.shap.Nodes[len(p.shap.Nodes)-1].Kind.(program.Explained)
 }
 
-// contributions are, of each feature, the sum over some rows of the size of what it adds to the scores; a wide column's numbers add
-// together.
-func (p *probing) contributions(lo, hi int) ([]float64, error) {
+// contributions are, of each feature, the sum over some rows of the size of what it adds to the scores, times the row's weight; a wide column's
+// numbers add together. Behind them is the sum of the weights.
+func (p *probing) contributions(rows []int32) ([]float64, error) {
 	c := &batch.Ctx{}
-	out, err := p.shap.Batch(c, hi-lo, p.ports(c, p.shap, lo, hi, -1, nil))
+	in := make([]batch.Column, len(p.shap.In))
+	for i, q := range p.shap.In {
+		in[i] = p.rows.Cols[slices.Index(p.features, q.Name)].Take(c, rows)
+	}
+	out, err := p.shap.Batch(c, len(rows), in)
 	if err != nil {
 		return nil, err
 	}
-	of := map[string]int{} // the feature of each number that the trees see
-	for j, name := range p.features {
-		of[name] = j
-		for _, m := range p.rows.Cols[j].Members {
-			of[m] = j
+	k := len(p.features)
+	weights := slices.Repeat([]float64{1}, len(rows))
+	if name := p.site.Task.Weight; name != "" {
+		col := p.rows.Cols[k+1].Take(c, rows) // behind the label
+		if weights, err = model.Weights(c, name, &col, false); err != nil {
+			return nil, err
 		}
 	}
-	sizes := make([]float64, len(p.features))
-	adds := make([]float64, len(p.features))
+	sizes, adds := make([]float64, k+1), make([]float64, k)
 	scores := p.explains().Adds()
-	for i := range hi - lo {
-		member := 0
+	for i, w := range weights {
+		member, input := 0, 0
 		for _, names := range scores {
 			clear(adds)
-			for _, name := range names {
-				adds[of[name]] += out[0].Member(member)[i]
+			for range names {
+				adds[p.of[input%len(p.of)]] += out[0].Member(member)[i] // each score may read the inputs anew
 				member++
+				input++
 			}
 			member++ // the base
 			for j, v := range adds {
-				sizes[j] += math.Abs(v)
+				sizes[j] += float64(w * math.Abs(v))
 			}
 		}
+		sizes[k] += w
 	}
 	return sizes, nil
 }

@@ -143,8 +143,11 @@ func TestImportanceOfMetrics(t *testing.T) {
 		}
 	}
 	// another seed shuffles otherwise, and finds about the same
-	one, _ := (&Importance{Repeats: 4}).Measure(s, operators.TestEnv(), g, rows)
-	two, _ := (&Importance{Repeats: 4, Seed: 1}).Measure(s, operators.TestEnv(), g, rows)
+	one, err := (&Importance{Repeats: 4}).Measure(s, operators.TestEnv(), g, rows)
+	two, otherErr := (&Importance{Repeats: 4, Seed: 1}).Measure(s, operators.TestEnv(), g, rows)
+	if err := errors.Join(err, otherErr); err != nil {
+		t.Fatal(err)
+	}
 	if x, y := one.Models[0].Influence[0], two.Models[0].Influence[0]; x.Drop == y.Drop || math.Abs(x.Drop-y.Drop) > 0.02 {
 		t.Errorf("%+v and %+v", x, y)
 	}
@@ -177,10 +180,6 @@ func TestImportanceOfDouble(t *testing.T) {
 // Contributions of trees are summed by column: a wide column is one feature.
 func TestImportanceOfTrees(t *testing.T) {
 	f64, vector := batch.T(batch.Float64), batch.T(batch.Vector)
-	stump := func(f int32, by float64) program.Tree {
-		return program.Tree{Feature: []int32{f}, Threshold: []float64{0}, Left: []int32{^0}, Right: []int32{^1}, MissingLeft: []bool{false}, Cat: []int32{-1},
-			Leaf: []float64{-by, by}, Cover: []int64{1, 1}}
-	}
 	k := &program.Trees{Levels: make([]int32, 3), Names: []string{"a", "m0", "m1"}, Trees: []program.Tree{stump(0, 1), stump(1, 3), stump(2, 2)}}
 	g, names := program.TakeApart("w", 2, "@m")
 	at := map[string]int{"a": g.Input("a", f64)}
@@ -206,6 +205,106 @@ func TestImportanceOfTrees(t *testing.T) {
 	for name, want := range map[string]float64{"w": 1, "a": 1} {
 		if f := influenceOf(t, res.Models[0], name); math.Abs(f.Shap-want) > 1e-12 || f.Drop != 0 {
 			t.Errorf("%+v, want %v", f, want)
+		}
+	}
+}
+
+// treeStep is a model step of trees over columns of numbers.
+func treeStep(names []string, trees ...program.Tree) (program.Graph, operators.Site) {
+	s := operators.Site{Task: operators.Task{Kind: operators.Regression, Label: "y"}, Model: &operators.Model{Features: names, Scores: []string{"pred"}}}
+	var in []program.Named
+	var fields []operators.Field
+	for _, n := range names {
+		in = append(in, program.Named{Name: n, Type: batch.T(batch.Float64)})
+		fields = append(fields, operators.Field{Name: n, Type: batch.T(batch.Float64)})
+	}
+	s.In = []operators.Schema{operators.Of(fields...)}
+	k := &program.Trees{Levels: make([]int32, len(names)), Names: names, Trees: trees}
+	return program.One(k, in, []program.Named{{Name: "pred", Type: batch.T(batch.Float64)}}), s
+}
+
+// stump adds by where feature f is above 0, and takes as much away elsewhere.
+func stump(f int32, by float64) program.Tree {
+	return program.Tree{Feature: []int32{f}, Threshold: []float64{0}, Left: []int32{^0}, Right: []int32{^1}, MissingLeft: []bool{false}, Cat: []int32{-1},
+		Leaf: []float64{-by, by}, Cover: []int64{1, 1}}
+}
+
+// Contributions are of rows from everywhere, each by its weight, and only what the model looks at is shuffled.
+func TestImportanceDrawsRows(t *testing.T) {
+	const n = 12000
+	late, always, none, y, w := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
+	for i := range n {
+		if late[i] = -1; i >= n/2 {
+			late[i] = float64(i%2*2 - 1)
+		}
+		always[i], y[i], w[i] = float64(i%3), late[i], 1
+	}
+	// what late adds is of its size 2 in the first half, and 4 or 0 in the second
+	k := program.Tree{Feature: []int32{0}, Threshold: []float64{0}, Left: []int32{^0}, Right: []int32{^1}, MissingLeft: []bool{false}, Cat: []int32{-1},
+		Leaf: []float64{0, 4}, Cover: []int64{3, 1}}
+	g, s := treeStep([]string{"late", "none", "always"}, k, stump(2, 3))
+	env, tasks := operators.TestEnv(), 0
+	parallel := env.Parallel
+	env.Parallel = func(n int, f func(int)) { tasks += n; parallel(n, f) }
+	of := func(rows operators.Table) (late, none operators.Influence) {
+		t.Helper()
+		res, err := (&Importance{Repeats: 2}).Measure(s, env, g, rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return influenceOf(t, res.Models[0], "late"), influenceOf(t, res.Models[0], "none")
+	}
+	// 1 in the first half and of the second's smaller values, 3 of its greater ones
+	f, unread := of(tableOf(late, none, always, y))
+	if math.Abs(f.Shap-1.5) > 0.05 {
+		t.Errorf("%+v: not of rows from everywhere", f)
+	}
+	if unread.Drop != 0 || unread.Spread != 0 || unread.Shap != 0 || tasks != 1+2*2+(shapRows+shapChunk-1)/shapChunk {
+		t.Errorf("%+v in %d tasks", unread, tasks)
+	}
+	for i := range n / 2 {
+		w[i] = 0
+	}
+	s.Task.Weight = "w"
+	if f, _ = of(tableOf(late, none, always, y, w)); math.Abs(f.Shap-2) > 0.05 {
+		t.Errorf("%+v: rows of no weight have a say", f)
+	}
+}
+
+// A wide column's member may have the name of a column, or of another's member: what it adds is its own column's.
+func TestImportanceOfEqualNames(t *testing.T) {
+	f64, vector := batch.T(batch.Float64), batch.T(batch.Vector)
+	k := &program.Trees{Levels: make([]int32, 4), Names: []string{"b_c", "b_c", "d", "b_c"}, Trees: []program.Tree{stump(0, 1), stump(1, 2), stump(2, 4), stump(3, 8)}}
+	g, at := program.Graph{}, map[string]int{}
+	in := []program.Named{{Name: "b_c", Type: f64}}
+	at["b_c"] = g.Input("b_c", f64)
+	for _, wide := range []struct {
+		name    string
+		members int
+	}{{"a", 2}, {"a_b", 1}} {
+		apart, names := program.TakeApart(wide.name, wide.members, "@"+wide.name)
+		slots := g.Add(apart, at)
+		for _, n := range names {
+			at[n] = slots[n]
+			in = append(in, program.Named{Name: n, Type: f64})
+		}
+	}
+	g.Output("pred", g.Add(program.One(k, in, []program.Named{{Name: "pred", Type: f64}}), at)["pred"])
+	const n = 40
+	ones, y := make([]float64, n), make([]float64, n)
+	two, one := (*batch.Ctx)(nil).NewVector(n, []string{"b_c", "d"}), (*batch.Ctx)(nil).NewVector(n, []string{"b_c"})
+	for i := range n {
+		ones[i], y[i], two.Member(0)[i], two.Member(1)[i], one.Member(0)[i] = 1, float64(i%2), 1, 1, 1
+	}
+	s := operators.Site{Task: operators.Task{Kind: operators.Regression, Label: "y"}, Model: &operators.Model{Features: []string{"a_b", "a", "b_c"}, Scores: []string{"pred"}},
+		In: []operators.Schema{operators.Of(operators.Field{Name: "a_b", Type: vector}, operators.Field{Name: "a", Type: vector}, operators.Field{Name: "b_c", Type: f64}, operators.Field{Name: "y", Type: f64})}}
+	res, err := (&Importance{Repeats: 1}).Measure(s, operators.TestEnv(), g, operators.Table{N: n, Cols: []batch.Column{one, two, batch.OfFloat64s(ones), batch.OfFloat64s(y)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]float64{"b_c": 1, "a": 6, "a_b": 8} {
+		if f := influenceOf(t, res.Models[0], name); math.Abs(f.Shap-want) > 1e-12 {
+			t.Errorf("%s adds %v, want %v", name, f.Shap, want)
 		}
 	}
 }
