@@ -28,10 +28,10 @@ const (
 // tree is measured on it, and with EarlyRounds the model ends at the best one;
 // valid has the features of train in the same order.
 //
-// Memory besides the input is 36 bytes a row, 16 more for each further class
-// and 20 for a ranking, and about 2 a feature and row;
-// histograms come to 24 bytes a bin for each leaf, or 16 where a regression has
-// equal weights.
+// Memory besides the input is what Options.rowBytes has: 28 bytes a row, 16
+// more for each further class, about 2 a feature and row, and what sampling,
+// dropout, rankings and leaves that are quantiles keep; histograms come to 24 bytes a bin
+// for each leaf that may be split, or 16 where a regression has equal weights.
 func Fit(env Env, train Data, valid *Data, o Options) (*Model, error) {
 	var m *Model
 	var err error
@@ -98,6 +98,11 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 		return b, nil
 	}
 	cols := trees.MakeColumns(t, &train, o.Bins, o.Seed)
+	if env.Grant != nil {
+		if err := env.Grant(histogramBytes(&o, cols, train.N, t.Came(), l.even)); err != nil {
+			return nil, err
+		}
+	}
 	if val != nil {
 		val.bytes = trees.Bin(t, cols, valid, nil)
 	}

@@ -252,6 +252,9 @@ type Env struct {
 	Progress func(done, total int, metric string, value float64)
 	// Stop is asked before every tree; its error ends Fit.
 	Stop func() error
+	// Grant is asked once, when bins are known, for the bytes that histograms
+	// come to; its error ends Fit.
+	Grant func(bytes int64) error
 }
 
 // scaleMin is the least that weights and the spread of labels may be, unless they are 0: the square of the one times the other is a number

@@ -240,17 +240,16 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	if from != nil {
 		opt.Trees = o.added()
 	}
-	rows := int64(train.N + valid.N)
-	leaves := min(opt.Leaves, train.N/(2*opt.MinRows)+1) // that have rows enough to be split
-	// besides the input: codes, bins in both layouts, labels, scores, gradients, lists of rows; and the histograms of the leaves
-	bytes := rows*(int64(6*len(r.Features)+52)+opt.keptBytes()) + 24*256*int64(len(r.Features))*int64(leaves)
+	memory := grants{env: env}
+	ofTrain, ofValid := opt.rowBytes(r, train.Cols)
+	bytes := int64(train.N)*ofTrain + int64(valid.N)*ofValid
 	if o.refits(from) {
-		bytes += 8 * rows * int64(len(r.Features)) // numbers, for trees to ask for them
+		bytes += 8 * int64(train.N) * int64(len(r.Features)) // numbers, for trees to ask for them
 	}
 	if o.ClassWeight.Given() {
-		bytes += 8 * rows
+		bytes += 8 * int64(train.N+valid.N)
 	}
-	if err := env.Grant(bytes); err != nil {
+	if err := memory.more(bytes); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
 	v := trees.NewVocabularies(r.Features, train, from.texts(r.Features)...)
@@ -267,7 +266,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	}
 	opt.Classes = len(classes)
 	if more := int64(opt.Classes) - 1; more > 0 {
-		if err := env.Grant(bytes + rows*(16+opt.keptBytes())*more); err != nil { // scores and gradients of each further class
+		if err := memory.more(int64(train.N+valid.N) * opt.outputBytes() * more); err != nil {
 			return out, fmt.Errorf("train.gbdt: %d classes: %w", opt.Classes, err)
 		}
 	}
@@ -288,6 +287,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	lent := Env{
 		Parallel: env.Parallel,
 		Stop:     env.Context.Err,
+		Grant:    memory.more,
 		Progress: func(done, total int, metric string, value float64) {
 			env.Progress(done, total)
 			if metric != "" {
@@ -310,8 +310,11 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		m, err = Fit(lent, data, held, opt)
 	}
 	if err != nil {
-		if e := env.Context.Err(); e != nil {
+		switch {
+		case env.Context.Err() != nil:
 			return out, err
+		case memory.denied != nil:
+			return out, fmt.Errorf("train.gbdt: histograms: %w", memory.denied)
 		}
 		// the options are checked: what is left to refuse is in the data
 		return out, &operators.ErrData{Err: err}

@@ -151,21 +151,3 @@ func (o *Operator) constrain(c *Options, features []operators.Field, cols []batc
 		c.Interactions = append(c.Interactions, g)
 	}
 }
-
-// keptBytes is what sampling, dropout and rankings keep of a row.
-func (o *Options) keptBytes() (n int64) {
-	if o.Goss.on() {
-		n += 9
-	}
-	if o.Dart.on() {
-		leaf := int64(1)
-		if o.leaves() > 1<<8 {
-			leaf = 2
-		}
-		n += leaf * int64(o.Trees)
-	}
-	if o.Objective == LambdaRank {
-		n += 24 // the number of its group, its place in it, two derivatives
-	}
-	return n
-}

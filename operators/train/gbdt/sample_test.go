@@ -309,13 +309,4 @@ func TestOperatorSamples(t *testing.T) {
 	checkSays(t, "{goss: {}, row_sample: 0.5}", in, task, "row_sample: goss draws the rows")
 	checkSays(t, "{goss: {top: 0.7, other: 0.4}}", in, task, "goss.other: goss takes 0.7 of the rows")
 	checkSays(t, "{goss: {}, dart: {max: 0}, early_stop: {}}", in, task, "")
-	env := operators.TestEnv()
-	var asked int64
-	env.Grant = func(n int64) error { asked = n; return nil }
-	opFit(t, "{trees: 15}", env, in, b, task)
-	before := asked
-	opFit(t, "{trees: 15, dart: {}}", env, in, b, task)
-	if asked-before != 15*int64(len(b.Part)-len(b.Part)/5) {
-		t.Errorf("dropout asks for %d bytes more", asked-before)
-	}
 }
