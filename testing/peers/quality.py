@@ -4,7 +4,7 @@
 Make it again with `make build peers && HEADRACE_DATA=… /usr/bin/python3 testing/peers/quality.py`. For each DAG file, Headrace writes the table that its
 train.gbdt learns from, so that a peer has the same rows, parts and features, and xgb.py and sk.py learn from it with the same trees,
 leaves, rate and rule of stopping early: columns of text as categories and as numbers, each with its own defaults otherwise. Each case has the rows
-of the parts and what each peer scores on the rows to test."""
+of the parts and what each peer scores on the rows to test; with seeds, the mean over so many splits, and the rows of the first."""
 import json
 import os
 import subprocess
@@ -24,7 +24,7 @@ CASES = [
     {"name": "credit default", "dag": "testing/quality/credit_default.yaml", "set": {"path": "credit_default/credit.parquet"}, "table": "features",
      "task": "binary", "label": "default.payment.next.month", "trees": 300, "leaves": 31, "early": 30},
     {"name": "covertype", "dag": "testing/quality/covertype.yaml", "set": {"path": "covtype15k/covtype.parquet"}, "table": "split",
-     "task": "multiclass", "label": "Cover_Type", "trees": 300, "leaves": 31, "early": 30},
+     "task": "multiclass", "label": "Cover_Type", "trees": 300, "leaves": 31, "early": 30, "seeds": 3},
     {"name": "adult, weights over 10^4", "dag": "testing/quality/weights.yaml", "table": "features", "task": "binary", "label": "income",
      "positive": ">50K", "weight": "weight", "trees": 300, "leaves": 31, "early": 30},
     {"name": "california, incomes hidden", "dag": "testing/quality/missing.yaml", "table": "features", "task": "regression", "label": "value",
@@ -39,8 +39,22 @@ def output(args):
 
 
 def case(c, folder):
+    seeds = range(c.get("seeds", 1))
+    runs = [one(c, folder, ["--set", f"seed={seed}"] if "seeds" in c else []) for seed in seeds]
+    peers = {}
+    for peer, first in runs[0][1].items():
+        peers[peer] = {k: sum(run[1][peer][k] for run in runs) / len(runs) for k in first} if "seeds" in c else first
+    told = {"name": c["name"], "dag": c["dag"], "set": c.get("set", {}), "task": c["task"], "rows": runs[0][0]["rows"]}
+    if "seeds" in c:
+        told["seeds"] = c["seeds"]
+    told["options"] = {k: runs[0][0]["options"][k] for k in ("trees", "leaves", "rate", "bins", "l2", "early")}
+    return {**told, "peers": peers}
+
+
+def one(c, folder, seed):
+    """What the last peer tells of a split, and each peer's trees and metrics."""
     table = os.path.join(folder, "table.csv")
-    sets = [a for k, v in c.get("set", {}).items() for a in ("--set", f"{k}={os.path.join(DATA, v)}")]
+    sets = [a for k, v in c.get("set", {}).items() for a in ("--set", f"{k}={os.path.join(DATA, v)}")] + seed
     output([HEADRACE, "run", "-q", "--workspace", folder, os.path.join(ROOT, c["dag"]), "--to", c["table"], "-o", table] + sets)
     args = [table] + [a for k in ("label", "task", "positive", "weight", "group", "trees", "leaves", "early") if k in c for a in (f"--{k}", str(c[k]))]
     peers = {}
@@ -50,7 +64,7 @@ def case(c, folder):
             if categories == "ordinal" and not told["levels"]:
                 continue  # no columns of text: the same again
             peers[f"{told['peer']} {told['version']}, {categories}"] = {"trees": told["trees"], **told["test"]}
-    return {"name": c["name"], "dag": c["dag"], "set": c.get("set", {}), "task": c["task"], "rows": told["rows"], "options": {k: told["options"][k] for k in ("trees", "leaves", "rate", "bins", "l2", "early")}, "peers": peers}
+    return told, peers
 
 
 def main():

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,6 +44,7 @@ var near = []struct {
 type stored struct {
 	Name, DAG, Task string
 	Set             map[string]string // parameters that are files in HEADRACE_DATA
+	Seeds           int               // of so many splits the mean counts; of small tables one says little
 	Rows            map[string]int64
 	Peers           map[string]map[string]float64
 }
@@ -69,9 +71,18 @@ func TestAsGoodAsThePeers(t *testing.T) {
 				}
 				set[param] = filepath.Join(folder, file)
 			}
-			got, rows := score(t, filepath.Join("..", "..", c.DAG), set)
-			if rows != c.Rows["test"] {
-				t.Fatalf("%d rows to test on, the peers had %d: quality.py makes quality.json again", rows, c.Rows["test"])
+			got := map[string]float64{}
+			for seed := range max(1, c.Seeds) {
+				if c.Seeds > 0 {
+					set["seed"] = strconv.Itoa(seed)
+				}
+				metrics, rows := score(t, filepath.Join("..", "..", c.DAG), set)
+				if seed == 0 && rows != c.Rows["test"] {
+					t.Fatalf("%d rows to test on, the peers had %d: quality.py makes quality.json again", rows, c.Rows["test"])
+				}
+				for name, value := range metrics {
+					got[name] += value / float64(max(1, c.Seeds))
+				}
 			}
 			for name, bar := range bars[c.Name] {
 				if name == "rmse" && got[name] > bar || name != "rmse" && got[name] < bar {

@@ -44,7 +44,7 @@ type EarlyStop struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.gbdt", Version: 4, New: func() operators.Op { return &Operator{} },
+		Name: "train.gbdt", Version: 5, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits gradient-boosted trees, for classification, regression or ranking. Rows are weighted by task.weight. Strings are learnt as categories and " +
 			"need no encoding, missing values need no filling; values that train rows do not have count as missing. In a multiclass task every round grows " +
 			"one tree per class, and p, the softmax of their scores, is a vector column with one member per class. A ranking (LambdaMART) learns a score that " +
@@ -210,12 +210,13 @@ func (o *Operator) Narrow(operators.Site, []string) operators.Op { return o }
 // options are the core's.
 func (o *Operator) options(s operators.Site) Options {
 	c := Defaults()
-	c.Trees, c.LearningRate, c.Bins, c.MinRows, c.MinHessian, c.MinGain = o.Trees, o.LearningRate, o.Bins, o.MinRows, o.MinChildWeight, o.MinGain
+	c.Trees, c.LearningRate, c.Bins, c.MinGain = o.Trees, o.LearningRate, o.Bins, o.MinGain
 	o.growth(&c)
 	c.L1, c.L2, c.RowSample, c.ColumnSample, c.ColumnSampleNode = o.L1, o.L2, o.RowSample, o.ColumnSample, o.ColumnSampleNode
 	c.Seed = hash.Combine(s.Seed, uint64(o.Seed))
 	o.objective(s, &c)
 	o.order(&c)
+	o.least(&c)
 	if o.stops() {
 		c.EarlyRounds, c.EarlyMetric = o.EarlyStop.Rounds, o.EarlyStop.Metric
 	}
@@ -265,6 +266,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		return out, err
 	}
 	opt.Classes = len(classes)
+	o.ofTable(&opt, &data)
 	if more := int64(opt.Classes) - 1; more > 0 {
 		if err := memory.more(int64(train.N+valid.N) * opt.outputBytes() * more); err != nil {
 			return out, fmt.Errorf("train.gbdt: %d classes: %w", opt.Classes, err)

@@ -13,15 +13,16 @@ import (
 
 // Growing is train.gbdt's options of how trees grow, and how large.
 type Growing struct {
-	Grow           string  `param:"grow" doc:"leaf_wise: the leaf with the largest gain first; depth_wise: level by level; oblivious: one split for all leaves of a level (symmetric trees), except leaves where a side would have too few rows" enum:"leaf_wise|depth_wise|oblivious" default:"leaf_wise"`
-	Leaves         *int    `param:"leaves" doc:"leaves per tree at most; if not given, 31 leaf_wise, else as many as max_depth allows" min:"2" max:"65536"`
-	MaxDepth       int     `param:"max_depth" doc:"splits from root to leaf at most; 0: no limit leaf_wise, 6 otherwise" default:"0" min:"0" max:"1000"`
-	Bins           int     `param:"bins" doc:"histogram bins per column at most" default:"255" min:"2" max:"255"`
-	MinRows        int     `param:"min_rows" doc:"rows per leaf at least" default:"20" min:"1"`
-	MinChildWeight float64 `param:"min_child_weight" doc:"sum of hessians per leaf at least" default:"0.001" min:"0"`
-	MinGain        float64 `param:"min_gain" doc:"a split must lower the loss by more than this" default:"0" min:"0"`
-	L1             float64 `param:"l1" doc:"L1 penalty on leaf values" default:"0" min:"0"`
-	L2             float64 `param:"l2" doc:"L2 penalty: this times half the sum of the squared leaf values" default:"1" min:"0"`
+	Grow           string      `param:"grow" doc:"leaf_wise: the leaf with the largest gain first; depth_wise: level by level; oblivious: one split for all leaves of a level (symmetric trees), except leaves where a side would have too few rows" enum:"leaf_wise|depth_wise|oblivious" default:"leaf_wise"`
+	Leaves         *int        `param:"leaves" doc:"leaves per tree at most; if not given, 31 leaf_wise, else as many as max_depth allows" min:"2" max:"65536"`
+	MaxDepth       int         `param:"max_depth" doc:"splits from root to leaf at most; 0: no limit leaf_wise, 6 otherwise" default:"0" min:"0" max:"1000"`
+	Bins           int         `param:"bins" doc:"histogram bins per column at most" default:"255" min:"2" max:"255"`
+	MinRows        *int        `param:"min_rows" doc:"rows per leaf at least; if not given, 5 for log_loss, poisson, gamma and tweedie, else 20" min:"1"`
+	MinChildWeight *float64    `param:"min_child_weight" doc:"sum of hessians per leaf at least: a row's is its weight, for classes times p(1-p), for poisson times the mean. If not given, 0.001, of a multiclass task the mean weight" min:"0"`
+	MinGain        float64     `param:"min_gain" doc:"a split must lower the loss by more than this" default:"0" min:"0"`
+	L1             float64     `param:"l1" doc:"L1 penalty on leaf values" default:"0" min:"0"`
+	L2             float64     `param:"l2" doc:"L2 penalty: this times half the sum of the squared leaf values" default:"1" min:"0"`
+	Categories     *Categories `param:"categories" doc:"how text columns are split: a node's values, in the order of their gradients, are cut in two"`
 }
 
 // Sampling is train.gbdt's options of what a tree sees.

@@ -29,9 +29,9 @@ func (o *Operator) objective(s operators.Site, c *Options) {
 	case operators.Ranking:
 		c.Objective = LambdaRank
 	}
-	for to, v := range map[*float64]*float64{&c.Quantile: o.Quantile, &c.HuberDelta: o.HuberDelta, &c.TweediePower: o.TweediePower} {
-		if v != nil {
-			*to = *v
+	for _, x := range []struct{ to, from *float64 }{{&c.Quantile, o.Quantile}, {&c.HuberDelta, o.HuberDelta}, {&c.TweediePower, o.TweediePower}} {
+		if x.from != nil {
+			*x.to = *x.from
 		}
 	}
 }

@@ -126,6 +126,7 @@ func TestProgramIsPredict(t *testing.T) {
 		}
 		opt := o.options(s)
 		opt.Classes = len(classes)
+		o.ofTable(&opt, &train)
 		m, err := Fit(Env{}, train, nil, opt)
 		if err != nil {
 			t.Fatal(err)
@@ -410,6 +411,87 @@ func TestOperatorDegenerate(t *testing.T) {
 		if f.Notes.Importance != nil {
 			t.Errorf("%s: importance %v", options, f.Notes.Importance)
 		}
+	}
+}
+
+// Text columns are split in small tables too, and within what categories says.
+func TestOperatorCategories(t *testing.T) {
+	table := func(rows int) (in operators.Schema, b batch.Batch) {
+		text, y := make([]string, rows), make([]bool, rows)
+		for i := range rows {
+			text[i], y[i] = fmt.Sprint("value ", i%6), i%6 > 2
+		}
+		return operators.Of(operators.Field{Name: "s", Type: batch.T(batch.String)}, operators.Field{Name: "y", Type: batch.T(batch.Bool)}),
+			batch.Batch{N: rows, Cols: []batch.Column{batch.OfStrings(text), batch.OfBools(y)}}
+	}
+	task := operators.Task{Kind: operators.Binary, Label: "y"}
+	for _, c := range []struct {
+		options string
+		rows    int
+		learns  bool
+	}{
+		{"{trees: 50}", 60, true}, {"{trees: 50}", 180, true}, {"{trees: 50}", 3000, true},
+		{"{trees: 50, min_rows: 20}", 60, true},
+		{"{trees: 50, categories: {min_group: 100}}", 180, false}, {"{trees: 50, categories: {min_group: 90}}", 180, true},
+		{"{trees: 50, categories: {smooth: 31}}", 180, false},
+		{"{trees: 50, categories: {one_hot: 6, min_group: 100}}", 180, true},
+		{"{trees: 1, leaves: 2, categories: {max_values: 1}}", 180, false}, {"{trees: 1, leaves: 2}", 180, true},
+	} {
+		in, b := table(c.rows)
+		p := modeltest.Score(t, opFit(t, c.options, operators.TestEnv(), in, b, task).Program, in, b)[0].Float64s()
+		wrong := 0
+		for i, p := range p {
+			if (p > 0.5) != (i%6 > 2) {
+				wrong++
+			}
+		}
+		if (wrong == 0) != c.learns {
+			t.Errorf("%s, %d rows: %d are told wrongly", c.options, c.rows, wrong)
+		}
+	}
+}
+
+// What leaves have at least follows from the objective, and of many classes from the weights.
+func TestOperatorLeast(t *testing.T) {
+	for options, want := range map[string]struct {
+		task    operators.TaskKind
+		rows    int
+		hessian float64
+	}{
+		"{}": {operators.Binary, 5, 1e-3}, "{trees: 7}": {operators.Regression, 20, 1e-3}, "{objective: huber}": {operators.Regression, 20, 1e-3},
+		"{objective: gamma}": {operators.Regression, 5, 1e-3}, "{min_rows: 9}": {operators.Binary, 9, 1e-3},
+		"{min_child_weight: 3, min_rows: 4}": {operators.Regression, 4, 3},
+	} {
+		in, _, task := opTable(3, 10, want.task)
+		o := &Operator{}
+		modeltest.Options(t, options, o)
+		if c := o.options(modeltest.Site(in, task)); c.MinRows != want.rows || c.MinHessian != want.hessian {
+			t.Errorf("%s: %d rows and hessians of %v, want %v", options, c.MinRows, c.MinHessian, want)
+		}
+	}
+	// The size of weights says nothing, be they shares of one.
+	in, b, task := opTable(3, 3000, operators.Multiclass)
+	fit := func(factor float64) []string {
+		heavy := b
+		heavy.Cols = slices.Clone(b.Cols)
+		at := slices.IndexFunc(in.Fields, func(f operators.Field) bool { return f.Name == "w" })
+		w := slices.Clone(b.Cols[at].Float64s())
+		for i := range w {
+			w[i] *= factor
+		}
+		heavy.Cols[at] = batch.OfFloat64s(w)
+		pred := modeltest.Score(t, opFit(t, "{trees: 20, l2: 0, categories: {l2: 0, smooth: 0}}", operators.TestEnv(), in, heavy, task).Program, in, heavy)[1]
+		out := make([]string, b.N)
+		for i := range out {
+			out[i] = pred.Str(i)
+		}
+		return out
+	}
+	if task.Weight != "w" {
+		t.Fatal("the table has no weights")
+	}
+	if one, small := fit(1), fit(0x1p-20); !slices.Equal(one, small) || len(slices.Compact(slices.Sorted(slices.Values(one)))) < 3 {
+		t.Error("other predictions of weights a millionth as great")
 	}
 }
 
