@@ -21,9 +21,9 @@ import (
 //	v * (o[j]-z[j]) * integral from 0 to 1 of (product over i != j of t*o[i] + (1-t)*z[i]) dt
 //
 // as a feature is in a coalition with probability t, t being uniform (Owen 1972). The integrand is a polynomial, for which Gauss and
-// Legendre's rule of half as many points is exact: no term is ever subtracted from another, so that nothing cancels however long the
-// path. All leaves below an edge share its factors: a row takes two passes over the nodes, one down that multiplies, one up that sums
-// (as in Linear TreeSHAP, Yu and others 2022).
+// Legendre's rule of half as many points is exact: the points of a leaf have terms of one sign, and the only difference is an edge's own, of the
+// path with it and without, so that what cancels does not grow with the path. All leaves below an edge share its factors: a row takes two passes
+// over the nodes, one down that multiplies, one up that sums (as in Linear TreeSHAP, Yu and others 2022).
 type Shap struct {
 	Of []Ensemble
 
@@ -135,7 +135,7 @@ func (k *Shap) Init(in, out []batch.Type) error {
 	}
 	k.types, k.in, k.base, k.trees, k.members, k.scratch = in, nil, nil, nil, nil, 0
 	rules := map[int][2][]float64{} // by their points: finding them takes longer than all else
-	at := 0
+	at, kept := 0, 0
 	for _, e := range k.Of {
 		n := len(e.Trees.Levels)
 		if len(e.Trees.Names) == 0 {
@@ -148,7 +148,6 @@ func (k *Shap) Init(in, out []batch.Type) error {
 		at += n
 		base := e.Trees.Base
 		trees := make([]shapTree, len(e.Trees.Trees))
-		kept := 0
 		for t := range trees {
 			s := &trees[t]
 			s.init(&e.Trees.Trees[t], rules)
@@ -186,7 +185,7 @@ func (k *Shap) Work() (n int) {
 	return n
 }
 
-// shapTablesMax is how many factors of an ensemble are kept; those of the trees beyond are made again for every batch.
+// shapTablesMax is how many factors are kept; those of the trees beyond are made again for every block of rows.
 const shapTablesMax = 1 << 20
 
 // shapMembers are the members of an Explained kind.
@@ -238,28 +237,15 @@ func (s *shapTree) init(t *Tree, rules map[int][2][]float64) {
 		cover[i] = of(t.Left[i]) + of(t.Right[i])
 	}
 	s.edges, s.into = make([]shapEdge, 2*n), make([]int32, n)
-	if n > 0 {
-		s.into[0] = -1
-	}
-	distinct := make([]int, n) // features on the way to the node
-	most := 0
 	for i := range n {
 		for side, c := range [2]int32{t.Left[i], t.Right[i]} {
 			e := &s.edges[2*i+side]
 			if e.share = 0.5; cover[i] > 0 { // of a node that no row came to, either side is as good
 				e.share = float64(of(c)) / float64(cover[i])
 			}
-			e.before, e.was = s.above(i), 1
-			d := distinct[i] + 1
-			if e.before >= 0 {
-				e.was, d = s.edges[e.before].z, distinct[i]
-			}
-			e.z = float64(e.was * e.share)
-			if most = max(most, d); c >= 0 {
-				s.into[c], distinct[c] = int32(2*i+side), d
-			}
 		}
 	}
+	most := s.paths()
 	q := min((most+1)/2, pointsMax)
 	rule, ok := rules[q]
 	if !ok {
@@ -288,15 +274,44 @@ func (s *shapTree) init(t *Tree, rules map[int][2][]float64) {
 // that for thousands of them.
 const pointsMax = 256
 
-// above is the nearest edge above node i by its feature, -1 if there is none.
-func (s *shapTree) above(i int) int32 {
-	f := s.Feature[i]
-	for e := s.into[i]; e >= 0; e = s.into[e/2] {
-		if s.Feature[e/2] == f {
-			return e
+// paths goes down all of them, to find of each edge the nearest above by its feature, and gives how many features there are on a path at most.
+func (s *shapTree) paths() (most int) {
+	if len(s.edges) == 0 {
+		return 0
+	}
+	s.into[0] = -1
+	last := map[int32]int32{} // of each feature that is on the path, its last edge
+	const leave = 1 << 31     // marks an edge that the path goes back by
+	todo := []uint32{1, 0}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		i := at &^ leave / 2
+		e, f := &s.edges[at&^leave], s.Feature[i]
+		if at&leave != 0 {
+			if last[f] = e.before; e.before < 0 {
+				delete(last, f)
+			}
+			continue
+		}
+		before, again := last[f]
+		if e.before, e.was = -1, 1; again {
+			e.before, e.was = before, s.edges[before].z
+		}
+		e.z = float64(e.was * e.share)
+		last[f] = int32(at)
+		most = max(most, len(last))
+		todo = append(todo, at|leave)
+		c := s.Left[i]
+		if at%2 == 1 {
+			c = s.Right[i]
+		}
+		if c >= 0 {
+			s.into[c] = int32(at)
+			todo = append(todo, 2*uint32(c)+1, 2*uint32(c))
 		}
 	}
-	return -1
+	return most
 }
 
 // tableSize is how many factors the edges have: four a point.

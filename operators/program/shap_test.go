@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/headrace/headrace/operators/batch"
@@ -430,6 +431,27 @@ func TestShapMembers(t *testing.T) {
 	}
 	if !slices.Equal(k.members, []string{"shap_base", "shap_base_"}) {
 		t.Errorf("members %q", k.members)
+	}
+}
+
+// A path of very many features is gone down once: each edge must not look for the one before it all the way up.
+func TestShapOfALongPath(t *testing.T) {
+	const n = 200_000
+	tree := Tree{Leaf: make([]float64, n+1), Cover: slices.Repeat([]int64{1}, n+1)}
+	for i := range int32(n) {
+		tree.Feature, tree.Threshold, tree.Left, tree.Right = append(tree.Feature, i), append(tree.Threshold, 0), append(tree.Left, ^i), append(tree.Right, i+1)
+	}
+	tree.Right[n-1] = ^n
+	tree.Feature[n-1] = 7 // an edge far above is the one before it
+	rule := [2][]float64{{0.5}, {1}}
+	var s shapTree
+	start := time.Now()
+	s.init(&tree, map[int][2][]float64{pointsMax: rule})
+	if d := time.Since(start); d > 5*time.Second { // it takes 0.1 s, and took minutes
+		t.Errorf("%v", d)
+	}
+	if e := s.edges[2*(n-1)]; e.before != 15 || e.was != s.edges[15].z || s.edges[2*(n-2)].before != -1 {
+		t.Errorf("%+v", e)
 	}
 }
 
