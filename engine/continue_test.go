@@ -153,6 +153,10 @@ func TestContinueOverlap(t *testing.T) {
 	if e := out.Evals[0]; e.ValidOverlap < e.Valid/2 || e.ValidOverlap > e.Valid*7/10 || !strings.Contains(e.Stopped(), "early_stop may end too soon: m version 1 (") {
 		t.Errorf("%d of %d valid rows, %q", e.ValidOverlap, e.Valid, e.Stopped())
 	}
+	champion := strings.Replace(fmt.Sprintf(nightly, "nightly", "csv", 2, 5, fmt.Sprintf(on, 2)), "part: test", `part: test, champion: "models://m@champion"`, 1)
+	if out, err := ran(t, dir, "champion", champion, engine.Config{Workers: 2}); !errors.Is(err, engine.ErrGate) || len(out.Gates) != 2 || out.Gates[1].Line != "champion overlap" {
+		t.Errorf("the champion itself: %v, %+v", err, out.Gates)
+	}
 	allowed := strings.Replace(fmt.Sprintf(nightly, "nightly", "csv", 2, 5, fmt.Sprintf(on, 1)), "gates: {", "gates: {champion_overlap: allow, ", 1)
 	if out, err := ran(t, dir, "allowed", allowed, engine.Config{Workers: 2}); err != nil || out.Version != 3 {
 		t.Fatal(out, err)

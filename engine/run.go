@@ -524,7 +524,8 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 		for _, n := range r.pl.Evals {
 			if n.Node == e.Node {
 				v.Notes = n.Model.Full().Notes
-				if b := n.Model.Out.Model.Before; b != nil {
+				b := n.Model.Out.Model.Before
+				if b != nil {
 					v.Before, v.BeforeOverlap, v.Valid, v.ValidOverlap = b.String(), e.Overlap[""], e.Valid.All, e.Valid.Some
 				}
 				if c := r.champion[n]; c != nil {
@@ -533,6 +534,9 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 						v.ChampionMissing = noChampion
 					}
 					v.Overlap = e.Overlap["champion"]
+					if b != nil && c.b != nil && c.b.Hash == b.Hash && v.Overlap > 0 {
+						v.BeforeOverlap = 0 // it is the champion: that is said once
+					}
 				}
 			}
 		}

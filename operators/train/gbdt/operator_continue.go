@@ -107,7 +107,7 @@ func (o *Operator) checkContinue(s operators.Site, m *operators.Model, l *diag.L
 	p, err := s.Published(c.Model)
 	switch {
 	case err != nil:
-		l.Add(diag.New(diag.ContinueBad, at, "%v", err).WithHelp("headrace models lists what is published"))
+		l.Add(diag.New(diag.ContinueBad, at, "%v", err).WithHelp("headrace models lists what is published, and headrace models promote moves an alias"))
 		return
 	case p == nil && c.FirstRun == "fail":
 		l.Add(diag.New(diag.ContinueBad, at, "nothing is published as %s yet, and first_run is fail", c.Model).
