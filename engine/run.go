@@ -177,7 +177,7 @@ func closeSources(pl *plan.Plan) {
 type Outcome struct {
 	Run       string
 	Dir       string
-	Starts    []operators.Fact // of each step that is to go on from a published model, from which, or why it begins anew
+	Starts    []operators.Fact // of each step that was to go on from a published model, from which it did, or why it began anew
 	Evals     []report.Evaluation
 	Gates     []report.Gate
 	Passed    bool
@@ -283,7 +283,6 @@ func (r *runner) all(ctx context.Context) error {
 	}
 	r.splits()
 	r.pl.Narrow(nil)
-	r.out.Starts = r.pl.Starts()
 	if limit := r.cfg.memory(); limit > 0 {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit))
 	}
@@ -483,6 +482,7 @@ func (r *runner) champions() error {
 
 // bundles composes each evaluated or published model's graph, and reads it back: what is scored is what will be published.
 func (r *runner) bundles(context.Context) error {
+	r.out.Starts = r.pl.Starts()
 	r.graphs = map[*plan.Node]program.Graph{}
 	add := func(s *plan.Serving) error {
 		if s == nil {

@@ -195,6 +195,7 @@ type Fitted struct {
 
 // Notes is what a fit tells people.
 type Notes struct {
+	Start      string       // as Model's, with what came of it
 	Importance []Importance // most important first
 	Curves     []Curve
 	Facts      []Fact

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/headrace/headrace/dags"
@@ -67,11 +66,11 @@ func (p *Plan) Before() map[string]string {
 	return out
 }
 
-// Starts are, of each step that is to go on from a published model, from which it does, or why it begins anew.
+// Starts are, of each step that was to go on from a published model, from which it did, or why it began anew.
 func (p *Plan) Starts() (out []operators.Fact) {
 	for _, n := range p.Nodes {
-		if m := n.Out.Model; m != nil && m.Start != "" && n.Live && !slices.ContainsFunc(out, func(f operators.Fact) bool { return f.Name == n.Label() }) {
-			out = append(out, operators.Fact{Name: n.Label(), Text: m.Start})
+		if n.Notes.Start != "" && len(n.Nots) == 0 {
+			out = append(out, operators.Fact{Name: n.Label(), Text: n.Notes.Start})
 		}
 	}
 	return out

@@ -50,16 +50,6 @@ func goOnFrom(t testing.TB, g program.Graph, options string, env operators.Env, 
 	return o.Fit(s, env, modeltest.Pick(in, b, r.Parts&batch.TrainRows, r.Cols), modeltest.Pick(in, b, r.Parts&batch.ValidRows, r.Cols))
 }
 
-// startOf is what a fit says of where it began.
-func startOf(f operators.Fitted) string {
-	for _, x := range f.Notes.Facts {
-		if x.Name == "start" {
-			return x.Text
-		}
-	}
-	return ""
-}
-
 // On the rows that it was learnt from, going on adds the very trees that would have come next: to the bit, strings, missing values and
 // classes included. The rows have weights: without them the grid of gradients may be that of the round before.
 func TestContinueIsOneGo(t *testing.T) {
@@ -78,8 +68,8 @@ func TestContinueIsOneGo(t *testing.T) {
 			if string(f.Program.Marshal()) != string(whole.Program.Marshal()) {
 				t.Errorf("%s%s: 7 rounds and 5 are not 12", kind, more)
 			}
-			if want := "goes on from m version 3 (0123456789ab), of 7 rounds"; startOf(f) != want {
-				t.Errorf("%q, want %q", startOf(f), want)
+			if want := "goes on from m version 3 (0123456789ab), of 7 rounds: 5 of 5 more"; f.Notes.Start != want {
+				t.Errorf("%q, want %q", f.Notes.Start, want)
 			}
 		}
 	}
@@ -452,8 +442,8 @@ func TestContinueBeginsAnew(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if startOf(f) != c.why || string(f.Program.Marshal()) != string(before.Program.Marshal()) {
-			t.Errorf("%q, want %q", startOf(f), c.why)
+		if f.Notes.Start != c.why || string(f.Program.Marshal()) != string(before.Program.Marshal()) {
+			t.Errorf("%q, want %q", f.Notes.Start, c.why)
 		}
 	}
 }

@@ -364,7 +364,11 @@ func notes(m *Model, o Options, train, valid int, start string) (n operators.Not
 	fact := func(name, format string, args ...any) {
 		n.Facts = append(n.Facts, operators.Fact{Name: name, Text: fmt.Sprintf(format, args...)})
 	}
-	if start != "" {
+	grows := o.Before == nil || o.Before.Train != nil
+	if o.Before != nil && grows {
+		start += fmt.Sprintf(": %d of %d more", m.Best, o.Trees)
+	}
+	if n.Start = start; start != "" {
 		fact("start", "%s", start)
 	}
 	fact("rows", "%d", train)
@@ -372,7 +376,7 @@ func notes(m *Model, o Options, train, valid int, start string) (n operators.Not
 	if o.Classes > 0 {
 		fact("classes", "%d", o.Classes)
 	}
-	if grows := o.Before == nil || o.Before.Train != nil; grows {
+	if grows {
 		if o.Classes > 0 {
 			fact("rounds", "%d of %d", m.Best, o.Trees)
 		}
