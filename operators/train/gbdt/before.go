@@ -36,7 +36,7 @@ func (m *Model) goOn(from *Before) {
 
 // Refit keeps the trees of Options.Before and gives their leaves new values by the labels of train, tree after tree as they were
 // learnt: each leaf has the share keep of its old value and the rest of the one that it would have if the tree were grown now. A leaf
-// that no row of weight comes to stays as it was. No tree is grown, and options of growing and of early stopping mean nothing; nor does
+// that no row of weight comes to, or rows of less than MinHessian, stays as it was. No tree is grown, and options of growing and of early stopping mean nothing; nor does
 // CatL2, as trees do not say where they ordered levels.
 //
 // It is what LightGBM calls refit, but for leaves without rows, which that draws to 0.
@@ -198,7 +198,11 @@ func (r *refitter) leaf(number, row int) int {
 	return int(uint64(r.at[row]) >> ((number - r.first) * r.bits) & (1<<r.bits - 1))
 }
 
-// fresh are the values of the leaves of a tree by the rows that come to them, and how many of weight there are.
+// hessianMin is what a leaf has of hessians to be refitted even where options ask for none, in units of 31 bits of the greatest that a row may
+// have: below it the quotient is noise.
+const hessianMin = 1 << 8
+
+// fresh are the values of the leaves of a tree by the rows that come to them, and how many of weight there are, none of a leaf that stays.
 func (r *refitter) fresh(number, leaves, output int) (values []float64, rows []int64) {
 	type total struct{ g, h, n int64 }
 	d, grad := r.loss.d, r.grad[output]
@@ -230,7 +234,12 @@ func (r *refitter) fresh(number, leaves, output int) (values []float64, rows []i
 	}
 	values = make([]float64, leaves)
 	for l := range values {
-		values[l] = r.loss.value(math.Ldexp(float64(g[l]), -r.loss.fineG[output]), math.Ldexp(float64(h[l]), -r.loss.fineH[output])+r.o.L2, r.o)
+		slope, bend := math.Ldexp(float64(g[l]), -r.loss.fineG[output]), math.Ldexp(float64(h[l]), -r.loss.fineH[output])
+		if bend < r.o.MinHessian || h[l] < hessianMin { // it would not have been grown
+			rows[l] = 0
+			continue
+		}
+		values[l] = r.loss.value(slope, bend+r.o.L2, r.o)
 	}
 	return values, rows
 }

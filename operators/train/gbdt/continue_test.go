@@ -309,6 +309,53 @@ func TestRefit(t *testing.T) {
 	}
 }
 
+// Rows that the model is too sure of have no hessian to divide by: a leaf of such rows stays.
+func TestRefitOfNoHessian(t *testing.T) {
+	d := Data{N: 4, Features: []Feature{{Name: "x", Values: []float64{1, 1, 2, 2}}}, Label: []float64{0, 0, 0, 1}}
+	tree := Tree{Feature: []int32{0}, Threshold: []float64{1.5}, Left: []int32{-1}, Right: []int32{-2}, MissingLeft: []bool{true}, Cat: []int32{-1},
+		Gain: []float64{0}, Leaf: []float64{1, -99}, Cover: []int64{2, 2}}
+	o := options(Binary, func(o *Options) {
+		o.L2, o.MinHessian = 0, 0
+		o.Before = &Before{Base: []float64{100}, Trees: []Tree{tree}}
+	})
+	m, err := Refit(Env{}, d, o, 0.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(m.Trees[0].Leaf, tree.Leaf) { // each is of what the base says, which is sure of all rows
+		t.Errorf("leaves %v, want %v", m.Trees[0].Leaf, tree.Leaf)
+	}
+}
+
+// Rankings go on and are refitted as others are.
+func TestContinueRanking(t *testing.T) {
+	d := queries(1, 3000, 60)
+	o := options(LambdaRank, func(o *Options) { o.Trees, o.MinRows = 12, 5 })
+	whole := fit(t, d, nil, o)
+	o.Trees = 7
+	half := fit(t, d, nil, o)
+	o.Trees = 5
+	o.Before = &Before{Base: half.Base, Trees: half.Trees, Train: scoresOf(half, d)}
+	m := fit(t, d, nil, o)
+	for i, tree := range m.Trees {
+		if want := whole.Trees[i]; i >= 7 && (!slices.Equal(tree.Leaf, want.Leaf) || !slices.Equal(tree.Feature, want.Feature)) {
+			t.Fatalf("tree %d is another", i)
+		}
+	}
+	turned := queries(2, 3000, 60)
+	for i, y := range turned.Label {
+		turned.Label[i] = 4 - y
+	}
+	o.Before = &Before{Base: whole.Base, Trees: whole.Trees}
+	refitted, err := Refit(Env{}, turned, o, 0.2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if was, is := measureOf(t, whole, turned, NDCG), measureOf(t, refitted, turned, NDCG); !(is > was+0.1) {
+		t.Errorf("ndcg was %v, and is %v", was, is)
+	}
+}
+
 // Objectives whose leaves are no steps of Newton's, and many classes: a refit lowers the loss on rows of another kind.
 func TestRefitLowersTheLoss(t *testing.T) {
 	for _, kind := range []Objective{Multiclass, AbsoluteError, Quantile, Huber, Poisson, Gamma, Tweedie} {

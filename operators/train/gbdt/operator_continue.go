@@ -21,7 +21,7 @@ type Continue struct {
 	Model    string   `param:"model" doc:"the published model, as models://NAME@ALIAS: an alias, the number of a version, or latest, the newest, be it taken back or not; without @ it is champion" required:"true"`
 	Trees    *int     `param:"trees" doc:"rounds that are added at most; if not given, as many as the step's trees, which is what a fit that begins anew has" min:"1" max:"100000"`
 	TreesMax int      `param:"trees_max" doc:"rounds of the model and of the fit together at most: where they would be more, the fit begins anew; 0 is no limit" default:"1000" min:"0"`
-	Refit    *float64 `param:"refit" doc:"grow no trees: keep those of the model, and give each leaf this share of its old value and the rest of what the rows say now, learning_rate included. A leaf that no row comes to stays as it is" min:"0" max:"<1"`
+	Refit    *float64 `param:"refit" doc:"grow no trees: keep those of the model, and give each leaf this share of its old value and the rest of what the rows say now, learning_rate included. A leaf stays as it is where no row comes to it, or rows of less than min_child_weight" min:"0" max:"<1"`
 	FirstRun string   `param:"first_run" doc:"while nothing is published yet by that name, which must be the one that this DAG publishes: train begins anew, fail is an error" enum:"train|fail" default:"train"`
 }
 
