@@ -43,7 +43,7 @@ func (r *runner) gates(context.Context) error {
 			ok, parts, err := line.Scalar.Eval(func(name string) (float64, bool) { return metric(ev, name) })
 			var said []string
 			for _, p := range parts {
-				said = append(said, p.Name+" = "+number(p.Value))
+				said = append(said, p.Name+" = "+report.Number(p.Value))
 			}
 			d.Passed, d.Reason = ok && err == nil, strings.Join(said, ", ")
 			if err != nil {
@@ -82,14 +82,6 @@ func firstRun(s string) string {
 		return s
 	}
 	return "pass"
-}
-
-// number is a metric as people read it: four digits behind the point, more where it is small.
-func number(v float64) string {
-	if a := math.Abs(v); a != 0 && (a < 1e-3 || a >= 1e7) {
-		return strconv.FormatFloat(v, 'g', 5, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 4, 64)
 }
 
 // metric finds a metric by the name that gates use.

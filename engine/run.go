@@ -229,7 +229,7 @@ func Run(ctx context.Context, p *dags.Pipeline, cfg Config) (out *Outcome, err e
 		status := "done"
 		switch {
 		case errors.Is(err, ErrGate):
-			status = "rejected"
+			status = "refused"
 		case err != nil:
 			status = "failed"
 		}
@@ -573,8 +573,8 @@ func metricsJSON(evals []report.Evaluation) []byte {
 	}
 	type influence struct {
 		Feature string   `json:"feature"`
-		Drop    *float64 `json:"drop"`
-		Spread  *float64 `json:"spread"`
+		Drop    *float64 `json:"importance"`
+		Spread  *float64 `json:"std"`
 		Shap    *float64 `json:"mean_abs_shap,omitempty"`
 	}
 	type model struct {

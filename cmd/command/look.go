@@ -178,7 +178,7 @@ func (a *app) showMetrics(path string) error {
 		if len(models) == 0 {
 			continue
 		}
-		fmt.Fprintf(a.out, "\n%s: %s rows\n", step, count(models[0].Rows))
+		fmt.Fprintf(a.out, "\n%s: %s rows\n", step, report.Count(models[0].Rows))
 		t := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
 		fmt.Fprint(t, "  metric")
 		for _, v := range models {
@@ -188,7 +188,7 @@ func (a *app) showMetrics(path string) error {
 		for _, k := range slices.Sorted(maps.Keys(models[0].Metrics)) {
 			fmt.Fprintf(t, "  %s", k)
 			for _, v := range models {
-				fmt.Fprintf(t, "\t%s", metric(value(v.Metrics[k])))
+				fmt.Fprintf(t, "\t%s", report.Number(value(v.Metrics[k])))
 			}
 			fmt.Fprintln(t)
 		}
@@ -308,7 +308,7 @@ func headline(m map[string]float64) string {
 	var s []string
 	for _, k := range []string{"auc", "log_loss", "rmse", "r2"} {
 		if v, ok := m[k]; ok {
-			s = append(s, k+" "+metric(v))
+			s = append(s, k+" "+report.Number(v))
 		}
 	}
 	most := 0
@@ -319,7 +319,7 @@ func headline(m map[string]float64) string {
 		}
 	}
 	if k := fmt.Sprint("ndcg_", most); most > 0 {
-		s = append(s, k+" "+metric(m[k]))
+		s = append(s, k+" "+report.Number(m[k]))
 	}
 	return strings.Join(s, ", ")
 }
@@ -348,7 +348,7 @@ shap_CLASS_FEATURE and shap_CLASS_base, for each of them. Of a forest the raw sc
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.out, "%s: %s rows by %s (%s)\n", output, count(p.Rows), p.Model, strings.Join(p.Columns, ", "))
+			fmt.Fprintf(a.out, "%s: %s rows by %s (%s)\n", output, report.Count(p.Rows), p.Model, strings.Join(p.Columns, ", "))
 			return nil
 		}}
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write; its name's end decides the format")

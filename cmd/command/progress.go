@@ -131,7 +131,10 @@ func (s *stage) Done(err error) {
 	}
 	metric := ""
 	if s.metric != "" {
-		metric = fmt.Sprintf(", %s %.4f at %d", s.metric, s.value, s.step)
+		metric = fmt.Sprintf(", %s %.4f in round %d", s.metric, s.value, s.step)
+		if report.Better(s.metric) != 0 {
+			metric = ", best" + metric[1:]
+		}
 	}
-	fmt.Fprintf(s.p.w, "%-9s %-36s %s rows%s%s, %s\n", s.kind, s.name, count(s.rows.Load()), rounds, metric, time.Since(s.start).Round(time.Millisecond))
+	fmt.Fprintf(s.p.w, "%-9s %-36s %s rows%s%s, %s\n", s.kind, s.name, report.Count(s.rows.Load()), rounds, metric, time.Since(s.start).Round(time.Millisecond))
 }

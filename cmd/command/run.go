@@ -122,7 +122,7 @@ With --to STEP -o FILE only what STEP needs is run and its rows are written, wit
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.out, "%s: %s rows of %s\n", output, count(n), to)
+				fmt.Fprintf(a.out, "%s: %s rows of %s\n", output, report.Count(n), to)
 				return nil
 			}
 			o, err := engine.Run(c.Context(), p, cfg)
@@ -163,15 +163,6 @@ func share(s string) (float64, error) {
 	return v, nil
 }
 
-// count is a number of rows with thousands set apart.
-func count(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 // outcome prints what came of a run: the metrics, each gate's verdict, what was published, where the report is.
 func (a *app) outcome(o *engine.Outcome) {
 	w := a.out
@@ -179,7 +170,7 @@ func (a *app) outcome(o *engine.Outcome) {
 		fmt.Fprintf(w, "\n%s: %s\n", s.Name, s.Text)
 	}
 	for _, e := range o.Evals {
-		fmt.Fprintf(w, "\n%s: %s rows\n", e.Step, count(e.Rows))
+		fmt.Fprintf(w, "\n%s: %s rows\n", e.Step, report.Count(e.Rows))
 		metricsTable(w, e)
 	}
 	if len(o.Gates) > 0 {
@@ -212,6 +203,8 @@ func (a *app) outcome(o *engine.Outcome) {
 
 func verdict(g report.Gate) string {
 	switch {
+	case g.Skipped && g.Passed:
+		return "skip" // its condition was not tested
 	case g.Passed:
 		return "pass"
 	}
@@ -231,10 +224,10 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 	}
 	fmt.Fprintln(t, head)
 	for _, m := range models[0].Metrics {
-		fmt.Fprintf(t, "  %s\t%s", m.Name, metric(m.Value))
+		fmt.Fprintf(t, "  %s\t%s", m.Name, report.Number(m.Value))
 		for _, o := range models[1:] {
 			if i := slices.IndexFunc(o.Metrics, func(x operators.Metric) bool { return x.Name == m.Name }); i >= 0 {
-				fmt.Fprintf(t, "\t%s\t%s", metric(o.Metrics[i].Value), signed(m.Value-o.Metrics[i].Value))
+				fmt.Fprintf(t, "\t%s\t%s", report.Number(o.Metrics[i].Value), report.Difference(m.Value, o.Metrics[i].Value))
 			}
 		}
 		fmt.Fprintln(t)
@@ -271,19 +264,19 @@ func classesTable(w io.Writer, models []operators.ModelResult) {
 	shown := report.Frequent(all, classesShown)
 	for _, i := range shown {
 		c := all[i]
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s", className(c), count(c.Rows), metric(c.Precision), metric(c.Recall), metric(c.F1))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s", className(c), report.Count(c.Rows), report.Number(c.Precision), report.Number(c.Recall), report.Number(c.F1))
 		for _, m := range models[1:] {
 			f1 := math.NaN() // of a champion that was not scored
 			if j := slices.IndexFunc(m.Classes, func(o operators.ClassResult) bool { return o.Name == c.Name }); j >= 0 {
 				f1 = m.Classes[j].F1
 			}
-			fmt.Fprintf(t, "\t%s", metric(f1))
+			fmt.Fprintf(t, "\t%s", report.Number(f1))
 		}
 		fmt.Fprintln(t)
 	}
 	_ = t.Flush() // as in outcome
 	if n := len(all) - len(shown); n > 0 {
-		fmt.Fprintf(w, "  and %s more, with fewer rows: metrics.json has them\n", count(int64(n)))
+		fmt.Fprintf(w, "  and %s more, with fewer rows: metrics.json has them\n", report.Count(int64(n)))
 	}
 	var unknown []string
 	for _, c := range all {
@@ -303,28 +296,28 @@ func classesTable(w io.Writer, models []operators.ModelResult) {
 // influenceShown is how many features a run names.
 const influenceShown = 10
 
-// influenceTable prints what the model owes to its features, those of most influence.
+// influenceTable prints the permutation importance of the features, the most important ones.
 func influenceTable(w io.Writer, m operators.ModelResult) {
 	if len(m.Influence) == 0 {
 		return
 	}
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	explained := !math.IsNaN(m.Influence[0].Shap)
-	fmt.Fprint(t, "\n  feature\tworse by\t+-")
+	fmt.Fprint(t, "\n  feature\timportance\tstd")
 	if explained {
 		fmt.Fprint(t, "\tmean |shap|")
 	}
 	fmt.Fprintln(t)
 	for _, f := range m.Influence[:min(len(m.Influence), influenceShown)] {
-		fmt.Fprintf(t, "  %s\t%s\t%s", report.Visible(f.Feature), metric(f.Drop), report.Deviation(f.Spread))
+		fmt.Fprintf(t, "  %s\t%s\t%s", report.Visible(f.Feature), report.Number(f.Drop), report.Deviation(f.Spread))
 		if explained {
-			fmt.Fprintf(t, "\t%s", metric(f.Shap))
+			fmt.Fprintf(t, "\t%s", report.Number(f.Shap))
 		}
 		fmt.Fprintln(t)
 	}
 	_ = t.Flush() // as in outcome
 	if n := len(m.Influence) - influenceShown; n > 0 {
-		fmt.Fprintf(w, "  and %s more: metrics.json has them\n", count(int64(n)))
+		fmt.Fprintf(w, "  and %s more: metrics.json has them\n", report.Count(int64(n)))
 	}
 }
 
@@ -335,28 +328,4 @@ func className(c operators.ClassResult) string {
 		name = append(name[:classNameWide-1], '…')
 	}
 	return string(name)
-}
-
-// signed is a difference of metrics.
-func signed(v float64) string {
-	if v == 0 {
-		return "0"
-	}
-	if s := metric(v); v < 0 || s == "-" {
-		return s
-	}
-	return "+" + metric(v)
-}
-
-func metric(v float64) string {
-	if math.IsNaN(v) {
-		return "-"
-	}
-	if a := math.Abs(v); a >= 2 && a < 1e15 && v == math.Trunc(v) {
-		return count(int64(v)) // a number of rows
-	}
-	if math.Abs(v) >= 1e6 || v != 0 && math.Abs(v) < 1e-3 {
-		return strconv.FormatFloat(v, 'g', 5, 64)
-	}
-	return strconv.FormatFloat(v, 'f', 4, 64)
 }

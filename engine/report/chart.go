@@ -420,7 +420,7 @@ func learning(curves []operators.Curve) *chart {
 	for i, s := range all {
 		ys[i].curve.X = s.curve.Y
 	}
-	c := newChart("Learning", "trees", "metric", x, span(ys, false))
+	c := newChart("Learning", "rounds", "metric", x, span(ys, false))
 	if len(all) == 1 && len(all[0].name) <= 40 { // what is longer has room in the legend only
 		c.YLabel = all[0].name
 	}

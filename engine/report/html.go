@@ -108,7 +108,7 @@ type classRow struct {
 	change                                                         // of F1
 }
 
-// mistake is a class that is taken for another.
+// mistake is a class that is predicted as another.
 type mistake struct{ Is, Taken, Rows, Share string }
 
 type confusionRow struct {
@@ -203,7 +203,7 @@ func gateLine(g Gate) gate {
 	v := gate{Line: Visible(g.Line), Reason: visibleText(g.Reason)}
 	switch {
 	case g.Skipped && g.Passed:
-		v.Class, v.Mark, v.Word = "plain", "–", "not asked"
+		v.Class, v.Mark, v.Word = "plain", "–", "skip"
 	case g.Passed:
 		v.Class, v.Mark, v.Word = "good", "✓", "pass"
 	default:
@@ -307,10 +307,10 @@ func Better(name string) float64 {
 
 func difference(name string, v, old float64) change {
 	d := v - old
-	c := change{Diff: signed(d)}
-	if c.Diff == none || d == 0 || c.Diff == "0" {
-		return c
+	if math.IsNaN(d) {
+		return change{Diff: none}
 	}
+	c := change{Diff: minus(Difference(v, old))}
 	switch s := Better(name) * d; {
 	case s > 0:
 		c.Class, c.Word = "better", "better"
@@ -433,7 +433,7 @@ func classes(fresh operators.ModelResult, champion *operators.ModelResult) (out 
 	return out, rest
 }
 
-// mistakes are the classes that are taken for another most often.
+// mistakes are the classes that are predicted as another most often.
 func mistakes(m operators.ModelResult) (out []mistake) {
 	if len(m.Classes) < 3 || m.Confusion == nil {
 		return nil // of two classes the confusion says it all

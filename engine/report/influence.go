@@ -7,7 +7,7 @@ import (
 	"github.com/headrace/headrace/operators"
 )
 
-// influenceTable is what the model owes to its features: by how much a metric gets worse without each.
+// influenceTable is the permutation importance of the features: by how much a metric gets worse without what each says.
 type influenceTable struct {
 	Metric string
 	Shap   bool // the model says what each feature adds

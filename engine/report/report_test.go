@@ -165,7 +165,7 @@ func manyPage(n int) Page {
 // TestManyClasses holds that what is not shown is told.
 func TestManyClasses(t *testing.T) {
 	few, many := string(render(t, manyPage(7))), string(render(t, manyPage(100)))
-	for _, want := range []string{"kind_07", "Most frequent mistakes", "taken for kind_01", "Confusion, champion"} {
+	for _, want := range []string{"kind_07", "Most frequent mistakes", "predicted kind_01", "Confusion matrix, champion"} {
 		if !strings.Contains(few, want) || !strings.Contains(many, want) {
 			t.Errorf("no %q", want)
 		}
@@ -444,12 +444,12 @@ func TestVerdict(t *testing.T) {
 
 func TestNumber(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 0.67125: "0.6713", -0.5: "−0.5000", 1: "1.0000", 3: "3", 126777: "126,777", 48231.4421: "48,231.4", -1234.55: "−1,234.5",
-		123.456: "123.46", 0.00012: "0.00012", math.Inf(-1): "−∞", 1e15: "1e+15", 999.999: "1000.00"} {
+		123.456: "123.46", 0.00012: "0.00012", math.Inf(-1): "−∞", 1e15: "1e+15", 999.999: "1,000.00"} {
 		if got := number(v); got != want {
 			t.Errorf("number(%v) = %s, want %s", v, got, want)
 		}
 	}
-	if number(math.NaN()) != none || signed(math.NaN()) != none || percent(math.NaN()) != none {
+	if number(math.NaN()) != none || Number(math.NaN()) != "-" || percent(math.NaN()) != none {
 		t.Error("NaN is no number")
 	}
 }
@@ -466,6 +466,11 @@ func TestDifference(t *testing.T) {
 		{"positives", 5, 3, change{"+2", "", ""}},
 		{"auc", 0.5, 0.5, change{"0", "", ""}},
 		{"auc", 0.5, math.NaN(), change{none, "", ""}},
+		{"auc", 0.66240004, 0.6631, change{"−0.0007", "worse", "worse"}}, // the digits of its sides
+		{"auc", 0.66240004, 0.6624, change{"+0.0000", "better", "better"}},
+		{"rmse", 48231.44, 48231.5, change{"−0.1", "better", "better"}},
+		{"rmse", 0.0002, 0.0001, change{"+0.0001", "worse", "worse"}},
+		{"positives", 1200, 24, change{"+1,176", "", ""}},
 	} {
 		if got := difference(c.name, c.v, c.old); got != c.want {
 			t.Errorf("%+v: %+v", c, got)

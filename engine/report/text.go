@@ -52,36 +52,80 @@ func spelled(s string, charactersMax int, prose bool) string {
 	return b.String()
 }
 
-// number is a number as people read it: four digits behind the point, fewer where it is large, more where it is small.
-func number(v float64) string {
+// Number is a number as people read it: four digits behind the point, fewer where it is large, more where it is small.
+func Number(v float64) string {
 	a := math.Abs(v)
 	switch {
-	case math.IsNaN(v):
-		return none
-	case math.IsInf(v, 0):
-		return sign(v) + "∞"
 	case v == 0:
 		return "0"
-	case a >= 1e12 || a < 1e-3:
-		return minus(strconv.FormatFloat(v, 'g', 4, 64))
+	case a >= 1e12 && !math.IsInf(v, 0) || a < 1e-3:
+		return strconv.FormatFloat(v, 'g', 4, 64)
 	case a >= 2 && v == math.Trunc(v):
-		return sign(v) + Count(int64(a))
-	case a >= 1000:
-		whole, rest, _ := strings.Cut(strconv.FormatFloat(a, 'f', 1, 64), ".")
-		n, _ := strconv.ParseInt(whole, 10, 64)
-		return sign(v) + Count(n) + "." + rest
-	case a >= 100:
-		return minus(strconv.FormatFloat(v, 'f', 2, 64))
+		return digits(v, 0)
 	}
-	return minus(strconv.FormatFloat(v, 'f', 4, 64))
+	return digits(v, digitsOf(a))
 }
 
-// signed is a difference: with its sign, 0 where there is none.
-func signed(d float64) string {
-	if d > 0 {
-		return "+" + number(d)
+// digitsOf is how many digits behind the point a number of a size is written with.
+func digitsOf(a float64) int {
+	switch {
+	case a >= 1000:
+		return 1
+	case a >= 100:
+		return 2
 	}
-	return number(d)
+	return 4
+}
+
+// digits is a number with so many digits behind the point, its thousands apart.
+func digits(v float64, behind int) string {
+	switch {
+	case math.IsNaN(v):
+		return "-"
+	case math.IsInf(v, 1):
+		return "∞"
+	case math.IsInf(v, -1):
+		return "-∞"
+	}
+	whole, rest, point := strings.Cut(strconv.FormatFloat(math.Abs(v), 'f', behind, 64), ".")
+	if n, err := strconv.ParseInt(whole, 10, 64); err == nil {
+		whole = Count(n)
+	}
+	if point {
+		whole += "." + rest
+	}
+	if v < 0 {
+		return "-" + whole
+	}
+	return whole
+}
+
+// Difference is by how much a metric differs from another, with its sign and the digits that the two show; 0 where they are equal.
+func Difference(v, old float64) string {
+	d, a := v-old, math.Max(math.Abs(v), math.Abs(old))
+	s := ""
+	switch {
+	case d == 0:
+		return "0"
+	case v == math.Trunc(v) && old == math.Trunc(old) && a >= 2 && a < 1e12:
+		s = digits(d, 0)
+	case a >= 1e12 || a < 1e-3:
+		s = Number(d)
+	default:
+		s = digits(d, digitsOf(a))
+	}
+	if d > 0 {
+		s = "+" + s
+	}
+	return s
+}
+
+// number is Number as the page shows it.
+func number(v float64) string {
+	if math.IsNaN(v) {
+		return none
+	}
+	return minus(Number(v))
 }
 
 func sign(v float64) string {
@@ -97,13 +141,8 @@ func minus(s string) string { return strings.ReplaceAll(s, "-", "−") }
 // Count is an integer with its thousands apart.
 func Count(n int64) string {
 	s := strconv.FormatInt(n, 10)
-	neg := strings.HasPrefix(s, "-")
-	s = strings.TrimPrefix(s, "-")
-	for i := len(s) - 3; i > 0; i -= 3 {
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
 		s = s[:i] + "," + s[i:]
-	}
-	if neg {
-		return "−" + s
 	}
 	return s
 }

@@ -31,7 +31,7 @@ type RunMeta struct {
 	Started  time.Time         `json:"started"`
 	Finished *time.Time        `json:"finished,omitempty"`
 	Seconds  float64           `json:"seconds,omitempty"`
-	Status   string            `json:"status"` // running, done, rejected, failed; Runs also says killed
+	Status   string            `json:"status"` // running, done, refused, failed; Runs also says killed
 	Error    string            `json:"error,omitempty"`
 }
 

@@ -230,7 +230,7 @@ var alike = []struct {
 	{regexp.MustCompile(`\b20[2-9]\d-\d\d-\d\d \d\d:\d\d:\d\d\b`), "YYYY-MM-DD HH:MM:SS"},      // as wide, for a table's sake
 	{regexp.MustCompile(`\b20[2-9]\d-\d\d-\d\d \d\d:\d\d\b`), "YYYY-MM-DD HH:MM"},
 	{regexp.MustCompile(`(rows(?:, .*)?, |DATE-\d{4}  )(\d+m)?[\d.]+(ns|µs|ms|s)\b`), "${1}0s"},
-	{regexp.MustCompile(`(?m)^(\S+ +DATE-\d{4}.* (?:done|failed|rejected|running) +)[\d.]+$`), "${1}0.0"},
+	{regexp.MustCompile(`(?m)^(\S+ +DATE-\d{4}.* (?:done|failed|refused|running) +)[\d.]+$`), "${1}0.0"},
 	{regexp.MustCompile(`(?m)^(seconds +)[\d.]+$`), "${1}0.0"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "SHA256"},
 	{regexp.MustCompile(`\(([0-9a-f]{12})\)|(sha256 )[0-9a-f]{16}|\b([0-9a-f]{12})$`), "(HASH)"},
