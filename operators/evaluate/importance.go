@@ -50,7 +50,7 @@ func init() {
 				test  | 1           | 8              | 8
 				test  | 6           | 7              | 30`},
 			Out: `
-				feature string | drop float64       | spread float64     | shap float64
+				feature string | importance float64 | std float64        | shap float64
 				rooms          | 14.732566319209171 | 2.8192492125381188 | 10
 				street         | 0                  | 0                  | 0`,
 		}},

@@ -213,7 +213,7 @@ func bits(r operators.Result) string {
 		}
 		for _, f := range m.Influence {
 			fmt.Fprintf(&b, " %q", f.Feature)
-			numbers([]operators.Metric{{Name: "drop", Value: f.Drop}, {Name: "spread", Value: f.Spread}, {Name: "shap", Value: f.Shap}})
+			numbers([]operators.Metric{{Name: "importance", Value: f.Drop}, {Name: "std", Value: f.Spread}, {Name: "shap", Value: f.Shap}})
 		}
 		for _, s := range m.Slices {
 			fmt.Fprintf(&b, " %s %q %d", s.Column, s.Value, s.Rows)
@@ -340,8 +340,8 @@ func (s *suite) probe(in *instance, op operators.Probe) (out mem.Table, ok bool)
 
 // influences is what a model owes to its features as the table that an example shows.
 func influences(all []operators.Influence) mem.Table {
-	t := mem.Table{Schema: operators.Of(operators.Field{Name: "feature", Type: batch.T(batch.String)}, operators.Field{Name: "drop", Type: batch.T(batch.Float64)},
-		operators.Field{Name: "spread", Type: batch.T(batch.Float64)}, operators.Field{Name: "shap", Type: batch.T(batch.Float64)})}
+	t := mem.Table{Schema: operators.Of(operators.Field{Name: "feature", Type: batch.T(batch.String)}, operators.Field{Name: "importance", Type: batch.T(batch.Float64)},
+		operators.Field{Name: "std", Type: batch.T(batch.Float64)}, operators.Field{Name: "shap", Type: batch.T(batch.Float64)})}
 	var names []string
 	var drop, spread, shap []float64
 	for _, x := range all {
