@@ -223,6 +223,18 @@ type Number struct {
 	Values []float64
 }
 
+// Wide is how many features columns are, the members of wide ones counted.
+func Wide(cols []batch.Column) (n int) {
+	for i := range cols {
+		if cols[i].Type.Kind == batch.Vector {
+			n += cols[i].Wide
+		} else {
+			n++
+		}
+	}
+	return n
+}
+
 // Numbers are the numbers of features, the members of wide columns side by side. Columns may share their memory with them. Text
 // columns have none and panic.
 func Numbers(fields []operators.Field, cols []batch.Column) (out []Number) {

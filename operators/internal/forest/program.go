@@ -56,7 +56,7 @@ func Learn(r model.Roles, train operators.Table) (*Learnt, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.words = trees.NewVocabularies(r.Features, train)
+	l.words = trees.NewVocabularies(r.Features, train, l.Data.Weight)
 	l.Data.Features = l.words.Features(r.Features, train)
 	return l, nil
 }

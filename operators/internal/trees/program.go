@@ -94,13 +94,26 @@ func (in *Inputs) Tree(t *Tree) program.Tree {
 	return out
 }
 
-// lookup gives the place of a text among the levels, null for any other.
+// lookup gives the place of a text among the levels, null for any other; where the rest is one of them, its place.
 func (t *Vocabulary) lookup(f operators.Field, levels []int32, out string) program.Graph {
 	text, code := make([]string, len(levels)), make([]int32, len(levels))
+	rest := -1
 	for i, c := range levels {
-		text[i], code[i] = t.text[c], int32(i)
+		if code[i] = int32(i); c == t.rest {
+			rest = i
+		} else {
+			text[i] = t.text[c]
+		}
 	}
-	k, err := program.NewLookup([]batch.Column{batch.OfStrings(text)}, []batch.Column{batch.OfInt32s(code)}, nil)
+	keys, outs := batch.OfStrings(text), batch.OfInt32s(code)
+	var miss []program.Value
+	if rest >= 0 { // in its place is what a null gives
+		null := make([]bool, len(levels))
+		null[rest] = true
+		keys, outs = keys.WithNulls(null), outs.WithNulls(null)
+		miss = []program.Value{{Kind: batch.Int32, I: int64(rest)}}
+	}
+	k, err := program.NewLookup([]batch.Column{keys}, []batch.Column{outs}, miss)
 	if err != nil {
 		panic(fmt.Sprintf("trees: %v", err)) // the texts of a vocabulary differ, and are fewer than the bins of a column
 	}

@@ -125,7 +125,7 @@ func TestProgram(t *testing.T) {
 			t.Fatal(err)
 		}
 		all := modeltest.Pick(in, b, batch.AllRows, out.Reads.Cols)
-		features := trees.NewVocabularies(r.Features, train).Features(r.Features, all)
+		features := trees.NewVocabularies(r.Features, train, nil).Features(r.Features, all)
 		for j := range features {
 			if f := &features[j]; f.Read != nil {
 				f.Values = make([]float64, all.N)

@@ -253,7 +253,11 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	if err := memory.more(bytes); err != nil {
 		return out, fmt.Errorf("train.gbdt: %w", err)
 	}
-	v := trees.NewVocabularies(r.Features, train, from.texts(r.Features)...)
+	weight, err := weightsOf(r, train, true)
+	if err != nil {
+		return out, err
+	}
+	v := trees.NewVocabularies(r.Features, train, weight, from.texts(r.Features)...)
 	data, classes, err := tableData(v, r, train, nil, true)
 	if err == nil && from != nil && r.Kind == operators.Multiclass {
 		classes, err = from.classes(r, &train.Cols[len(r.Features)], &data, classes)
@@ -404,17 +408,22 @@ func notes(m *Model, o Options, train, valid int, start string) (n operators.Not
 	return n
 }
 
+// weightsOf are the weights of a table's rows; nil where the task has none.
+func weightsOf(r model.Roles, t operators.Table, fit bool) ([]float64, error) {
+	if r.Weight == "" {
+		return nil, nil
+	}
+	return model.Weights(nil, r.Weight, &t.Cols[len(r.Features)+1], fit)
+}
+
 // tableData is a table as the core reads it. The classes of a multiclass label are learnt in a fit, else given.
 func tableData(v trees.Vocabularies, r model.Roles, t operators.Table, classes model.Classes, fit bool) (Data, model.Classes, error) {
 	d := Data{N: t.N}
-	k := len(r.Features)
 	var err error
-	if r.Weight != "" {
-		if d.Weight, err = model.Weights(nil, r.Weight, &t.Cols[k+1], fit); err != nil {
-			return d, nil, err
-		}
+	if d.Weight, err = weightsOf(r, t, fit); err != nil {
+		return d, nil, err
 	}
-	label := &t.Cols[k]
+	label := &t.Cols[len(r.Features)]
 	switch {
 	case r.Kind == operators.Multiclass:
 		var code []int32

@@ -119,7 +119,7 @@ func TestProgramIsPredict(t *testing.T) {
 		scored := modeltest.Score(t, f.Program, in, b)
 
 		r := model.RolesOf(s)
-		v := trees.NewVocabularies(r.Features, all)
+		v := trees.NewVocabularies(r.Features, all, nil)
 		train, classes, err := tableData(v, r, all, nil, true)
 		if err != nil {
 			t.Fatal(err)

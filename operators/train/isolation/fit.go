@@ -23,6 +23,9 @@ const (
 // unit is the step of path lengths: they are rounded to it once, so that their sum over trees is exact.
 const unit = 0x1p-20
 
+// steps rounds a length.
+func steps(x float64) float64 { return math.RoundToEven(x/unit) * unit }
+
 // length is how many more splits would part n rows, on average: c(n) of the paper.
 func length(n int) float64 {
 	switch {
@@ -142,7 +145,7 @@ func (g *grower) tree(t uint64) trees.Tree {
 			out.Left[n], out.Right[n] = l, r
 			return int32(n)
 		}
-		out.Leaf = append(out.Leaf, math.RoundToEven((float64(depth)+length(len(rows)))/unit)*unit)
+		out.Leaf = append(out.Leaf, steps(float64(depth)+length(len(rows))))
 		return ^int32(len(out.Leaf) - 1)
 	}
 	grow(at, 0, hash.Draw(seed, 0, drawNode))

@@ -12,6 +12,7 @@ import (
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/internal/trees"
 	"github.com/headrace/headrace/operators/model/modeltest"
+	"github.com/headrace/headrace/operators/program"
 )
 
 func TestExamples(t *testing.T) { modeltest.Examples(t, "train.isolation_forest") }
@@ -100,7 +101,7 @@ func TestScores(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := modeltest.Score(t, f.Program, in, b)[0].Float64s()
-	features := trees.NewVocabularies(in.Fields[:3], operators.Table{N: b.N, Cols: b.Cols}).Features(in.Fields[:3], operators.Table{N: b.N, Cols: b.Cols})
+	features := trees.NewVocabulariesWithRest(in.Fields[:3], operators.Table{N: b.N, Cols: b.Cols}, nil).Features(in.Fields[:3], operators.Table{N: b.N, Cols: b.Cols})
 	g := &grower{data: &trees.Data{N: b.N, Features: features, Weight: b.Cols[3].Float64s()}, seed: hash.Combine(modeltest.Site(in, task).Seed, uint64(o.Seed)), rows: 64, depth: 6}
 	for i := range b.N {
 		sum := 0.0
@@ -234,5 +235,67 @@ func TestChecks(t *testing.T) {
 	b.Part = b.Part[:1]
 	if _, err := modeltest.Fit(t, &Operator{Trees: 2, Rows: 256}, operators.TestEnv(), in, b, task); err == nil || !strings.Contains(err.Error(), "1 rows are too few") {
 		t.Errorf("%v", err)
+	}
+}
+
+// Rows that are all alike are no anomalies, however many they are: they have the score that is expected.
+func TestAlike(t *testing.T) {
+	share := 0.1
+	for _, n := range []int{2, 3, 4, 5, 8, 10, 16, 32, 50, 64, 100, 128, 256, 300, 512} {
+		for _, o := range []*Operator{{Trees: 100, Rows: 256}, {Trees: 7, Rows: 65536}, {Trees: 100, Rows: 256, Contamination: &share}} {
+			in := operators.Schema{Fields: []operators.Field{{Name: "x", Type: batch.T(batch.Float64)}}}
+			b := batch.Batch{N: n, Part: make([]uint8, n), Cols: []batch.Column{batch.OfFloat64s(make([]float64, n))}}
+			f, err := modeltest.Fit(t, o, operators.TestEnv(), in, b, operators.Task{Kind: operators.Anomaly})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := modeltest.Score(t, f.Program, in, b)
+			for i := range n {
+				if s := out[0].Float64s()[i]; s != 0.5 || out[1].Bit(i) {
+					t.Fatalf("%d rows alike, %d trees: row %d has score %v and pred %v", n, o.Trees, i, s, out[1].Bit(i))
+				}
+			}
+		}
+	}
+}
+
+// A column of many values costs a node no more than one of few: those that few rows have are one value, and so is one that no row has.
+func TestManyValues(t *testing.T) {
+	const n = 3000
+	in := operators.Schema{Fields: []operators.Field{{Name: "name", Type: batch.T(batch.String)}}}
+	name := make([]string, n)
+	for i := range name {
+		name[i] = fmt.Sprint("often ", i%100)
+		if i%3 == 0 {
+			name[i] = fmt.Sprint("of two ", i/6)
+		}
+	}
+	name[0] = ""
+	null := make([]bool, n)
+	null[n-1] = true
+	b := batch.Batch{N: n, Part: make([]uint8, n), Cols: []batch.Column{batch.OfStrings(name).WithNulls(null)}}
+	in.Fields[0].Nullable = true
+	f, err := modeltest.Fit(t, &Operator{Trees: 100, Rows: 64}, operators.TestEnv(), in, b, operators.Task{Kind: operators.Anomaly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, node := range f.Program.Nodes {
+		if k, ok := node.Kind.(*program.Trees); ok {
+			for i := range k.Trees {
+				if tree := &k.Trees[i]; len(tree.Bits) > 4*len(tree.Feature) {
+					t.Fatalf("%d words for %d splits", len(tree.Bits), len(tree.Feature))
+				}
+			}
+		}
+	}
+	score := func(cols ...batch.Column) []float64 {
+		return modeltest.Score(t, f.Program, in, batch.Batch{N: cols[0].N, Part: make([]uint8, cols[0].N), Cols: cols})[0].Float64s()
+	}
+	got := score(batch.OfStrings([]string{"of two 3", "of two 400", "new", "often 7"}).WithNulls(make([]bool, 4)))
+	if got[0] != got[1] || got[1] != got[2] || got[3] == got[0] {
+		t.Errorf("scores %v: rare values are one", got)
+	}
+	if none := score(batch.OfStrings([]string{""}).WithNulls([]bool{true})); none[0] == got[0] {
+		t.Errorf("a null has the score %v of a rare value", none[0])
 	}
 }
