@@ -16,6 +16,9 @@ type Affine struct {
 
 func init() { Register(func() Kind { return &Affine{} }) }
 
+// MeanOf makes a mean of the sum of n.
+func MeanOf(n int) *Affine { return &Affine{Sub: []float64{0}, Div: []float64{float64(n)}} }
+
 // ID is "affine".
 func (*Affine) ID() string { return "affine" }
 

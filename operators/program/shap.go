@@ -96,6 +96,12 @@ func Explain(g Graph, score, out string) (Graph, error) {
 		if n == nil {
 			return g, fmt.Errorf("the model's output %q is an input", score)
 		}
+		of := 1.0 // how many trees the score is the mean of
+		if a, ok := n.Kind.(*Affine); ok && len(a.Sub) == 1 && a.Sub[0] == 0 {
+			if sum := maker(n.In[0]); sum != nil {
+				n, of = sum, a.Div[0]
+			}
+		}
 		t, ok := n.Kind.(*Trees)
 		switch {
 		case !ok:
@@ -103,7 +109,7 @@ func Explain(g Graph, score, out string) (Graph, error) {
 		case len(t.Names) == 0:
 			return g, errNoCover
 		}
-		k.Of = append(k.Of, Ensemble{classes[j], t})
+		k.Of = append(k.Of, Ensemble{classes[j], t.over(of)})
 		node.In, node.Step = append(node.In, n.In...), n.Step
 	}
 	g.In, g.Out, g.Nodes, g.Types = slices.Clone(g.In), slices.Clone(g.Out), slices.Clone(g.Nodes), slices.Clone(g.Types)
@@ -114,6 +120,22 @@ func Explain(g Graph, score, out string) (Graph, error) {
 	g.Nodes = append(g.Nodes, node)
 	g.Output(out, node.Out[0])
 	return g, nil
+}
+
+// over is the ensemble whose raw score is this one's over n.
+func (k *Trees) over(n float64) *Trees {
+	if n == 1 {
+		return k
+	}
+	out := &Trees{Base: k.Base / n, Levels: k.Levels, Names: k.Names, Trees: slices.Clone(k.Trees)}
+	for i := range out.Trees {
+		leaf := slices.Clone(out.Trees[i].Leaf)
+		for j := range leaf {
+			leaf[j] /= n
+		}
+		out.Trees[i].Leaf = leaf
+	}
+	return out
 }
 
 var errNoCover = errors.New("the model was made by a version that did not keep how many rows came to each leaf: it can be explained after it is trained again")

@@ -81,19 +81,20 @@ func (l *Learnt) Program(m *Model, threshold float64) program.Graph {
 		ts[i] = in.Tree(&m.Trees[i])
 	}
 	if l.Classes == nil {
-		k := &program.Trees{Levels: in.Levels, Names: in.Names, Trees: ts}
-		for i := range ts { // a mean is a sum of shares
-			leaf := make([]float64, len(ts[i].Leaf))
-			for j, v := range ts[i].Leaf {
-				leaf[j] = v / float64(len(ts))
-			}
-			ts[i].Leaf = leaf
-		}
 		score := model.Pred
 		if l.roles.Kind == operators.Binary {
 			score = model.P
 		}
-		g.Output(score, g.Add(program.One(k, in.Named, []program.Named{{Name: score, Type: batch.T(batch.Float64)}}), in.At)[score])
+		one := func(name string) []program.Named { return []program.Named{{Name: name, Type: batch.T(batch.Float64)}} }
+		at, sum := in.At, score
+		if len(ts) > 1 {
+			sum = "@sum"
+		}
+		at = g.Add(program.One(&program.Trees{Levels: in.Levels, Names: in.Names, Trees: ts}, in.Named, one(sum)), at)
+		if len(ts) > 1 { // rounded once: of trees that all say 1, the mean is 1
+			at = g.Add(program.One(program.MeanOf(len(ts)), one(sum), one(score)), at)
+		}
+		g.Output(score, at[score])
 		if l.roles.Kind == operators.Binary {
 			return model.Decide(g, threshold)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -136,9 +137,9 @@ func TestProgram(t *testing.T) {
 			if kind != operators.Multiclass {
 				want := 0.0
 				for j := range m.Trees {
-					want += m.Trees[j].Leaf[m.Trees[j].Find(m.Features, features, i)] / 20
+					want += m.Trees[j].Leaf[m.Trees[j].Find(m.Features, features, i)]
 				}
-				if got.Float64s()[i] != want {
+				if want /= 20; got.Float64s()[i] != want {
 					t.Fatalf("%s: row %d is %v, want %v", kind, i, got.Float64s()[i], want)
 				}
 				continue
@@ -235,7 +236,42 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// Two classes of a multiclass task are told apart as those of a binary one.
+// A forest says the mean of its trees to the bit: 1 where all say 1, however many there are, and the number that all say.
+func TestMean(t *testing.T) {
+	x := []float64{1, 2, 3, 4, 11, 12, 13, 14}
+	in := operators.Schema{Fields: []operators.Field{{Name: "x", Type: batch.T(batch.Float64)}, {Name: "y", Type: batch.T(batch.Bool)}}}
+	b := batch.Batch{N: len(x), Part: make([]uint8, len(x)), Cols: []batch.Column{batch.OfFloat64s(x), batch.OfBools([]bool{4: true, 5: true, 6: true, 7: true})}}
+	fives := b
+	fives.Cols = []batch.Column{b.Cols[0], batch.OfFloat64s(slices.Repeat([]float64{5}, len(x)))}
+	for trees := 1; trees <= 60; trees++ {
+		o := &Operator{Trees: trees, Bins: 255, MinRows: 1, RowSample: 1, Columns: "all", Criterion: "gini", Threshold: 1, Bootstrap: new(bool)}
+		f, err := modeltest.Fit(t, o, operators.TestEnv(), in, b, operators.Task{Kind: operators.Binary, Label: "y"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := modeltest.Score(t, f.Program, in, b)
+		for i := range x {
+			want := 0.0
+			if i >= 4 {
+				want = 1
+			}
+			if p := out[0].Float64s()[i]; p != want || out[1].Bit(i) != (i >= 4) {
+				t.Fatalf("%d trees that agree: row %d has p %v and pred %v", trees, i, p, out[1].Bit(i))
+			}
+		}
+		in.Fields[1].Type = batch.T(batch.Float64)
+		f, err = modeltest.Fit(t, o, operators.TestEnv(), in, fives, operators.Task{Kind: operators.Regression, Label: "y"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := modeltest.Score(t, f.Program, in, fives)[0].Float64s(); !slices.Equal(got, fives.Cols[1].Float64s()) {
+			t.Fatalf("%d trees that say 5: %v", trees, got)
+		}
+		in.Fields[1].Type = batch.T(batch.Bool)
+	}
+}
+
+// Two classes of a multiclass task are told apart as those of a binary one, to the bit.
 func TestTwoClasses(t *testing.T) {
 	in, b, task := table(5, 1000, operators.Binary)
 	o := &Operator{Trees: 10, Bins: 255, MinRows: 1, RowSample: 1, Columns: "auto", Criterion: "gini", Threshold: half}
@@ -250,7 +286,7 @@ func TestTwoClasses(t *testing.T) {
 	}
 	p, q := modeltest.Score(t, one.Program, in, b)[0].Float64s(), modeltest.Score(t, many.Program, in, b)[0].Member(1)
 	for i := range p {
-		if math.Abs(p[i]-q[i]) > 1e-12 {
+		if p[i] != q[i] {
 			t.Fatalf("row %d: %v and %v", i, p[i], q[i])
 		}
 	}
