@@ -1,9 +1,11 @@
 package forest
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 
@@ -291,6 +293,96 @@ func TestNoLeak(t *testing.T) {
 		m := fitted(t, d, l, Options{Trees: 40, Columns: 1, Bins: 255, MinRows: 1, Bootstrap: true, RowSample: 1})
 		if a := m.OutOfBag.AUC; math.Abs(a-0.5) > 0.03 {
 			t.Errorf("%d levels: AUC %v out of bag", levels, a)
+		}
+	}
+}
+
+// Labels far from 0 are learnt as those near it are: a full tree says each row's to the bit.
+func TestFarLabels(t *testing.T) {
+	d, l := table(12, 250, 0) // each value has its own bin
+	for i, y := range l.Values {
+		l.Values[i] = math.Round(y*1024) / 1024
+	}
+	for _, weight := range [][]float64{nil, slices.Repeat([]float64{1, 2, 4, 0.5, 1}, 50)} {
+		d.Weight = weight
+		for _, far := range []float64{0, 1 << 40, -(1 << 40), 3 << 41} {
+			moved := &Label{}
+			for _, y := range l.Values {
+				moved.Values = append(moved.Values, y+far)
+			}
+			m := fitted(t, d, moved, plain(Options{}))
+			for r, want := range moved.Values {
+				if d.Features[1].Values[r] != d.Features[1].Values[r] {
+					continue // rows without their own value may be alike
+				}
+				if got := m.Trees[0].Leaf[m.Trees[0].Find(m.Features, d.Features, r)]; got != want {
+					t.Fatalf("moved by %v, row %d: %v, want %v", far, r, got, want)
+				}
+			}
+		}
+	}
+	l.Values[3] = -1e101
+	if _, err := Fit(Env{}, d, l, plain(Options{})); err == nil || err.Error() != "label -1e+101 in row 3, want a number within 1e+100 of 0" {
+		t.Errorf("%v", err)
+	}
+}
+
+// Where labels are counted from may be taken off them and added again.
+func TestOrigin(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	for range 20_000 {
+		lo := r.NormFloat64() * math.Exp(20*r.NormFloat64())
+		hi := lo + math.Abs(lo)*math.Exp(10*r.NormFloat64())
+		at := origin(lo, hi)
+		for range 10 {
+			y := min(max(lo, lo+float64(r.Float64()*(hi-lo))), hi)
+			if y-at+at != y || math.Abs(y-at) > 2.5*(hi-lo) && at != 0 {
+				t.Fatalf("from %v to %v: %v from %v is %v", lo, hi, y, at, y-at)
+			}
+		}
+	}
+}
+
+// Pruning leaves as many leaves as scikit-learn's ccp_alpha does, by either criterion.
+func TestPrune(t *testing.T) {
+	data, err := os.ReadFile("../../../testing/peers/prune.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var peer struct {
+		X    [][]float64
+		Y    []int32
+		Want map[string][][2]float64
+	}
+	if err := json.Unmarshal(data, &peer); err != nil {
+		t.Fatal(err)
+	}
+	d, l := &trees.Data{N: len(peer.Y)}, &Label{Class: peer.Y, Classes: 3}
+	for _, x := range peer.X {
+		d.Features = append(d.Features, trees.Feature{Values: x})
+	}
+	for name, criterion := range map[string]Criterion{"gini": Squares, "entropy": Entropy} {
+		if len(peer.Want[name]) < 8 {
+			t.Fatalf("%s: %v", name, peer.Want[name])
+		}
+		for _, x := range peer.Want[name] {
+			m := fitted(t, d, l, plain(Options{Criterion: criterion, MinRows: 8, Prune: x[0]}))
+			if got := len(m.Trees[0].Leaf); got != int(x[1]) {
+				t.Errorf("%s, a leaf costs %v: %d leaves, scikit-learn has %v", name, x[0], got, x[1])
+			}
+		}
+	}
+}
+
+// A tree whose draw is of no row has them all, and says nothing of any of them out of bag.
+func TestNoneDrawn(t *testing.T) {
+	for _, classes := range []int{0, 2, 4} {
+		d, l := table(3, 40, classes)
+		for _, bootstrap := range []bool{false, true} {
+			m := fitted(t, d, l, Options{Trees: 5, Columns: 3, Bins: 255, MinRows: 1, Bootstrap: bootstrap, RowSample: 1e-9, Prune: 1e-9})
+			if m.OutOfBag != nil || len(m.Trees[0].Leaf) < 3 {
+				t.Errorf("%d classes: %+v of %d leaves", classes, m.OutOfBag, len(m.Trees[0].Leaf))
+			}
 		}
 	}
 }

@@ -24,6 +24,7 @@ type grower struct {
 	mass   []int64 // of each row; 0 takes no part
 	sum    []int64 // of each row, what it adds to a sum of labels
 	unit   float64 // of a label
+	origin float64 // of a label that is a number: sums are of what is beyond it
 	uneven bool    // weights differ
 	packed bool    // two classes and equal weights: see tally.ones
 	alone  bool    // one tree: the workers share the columns of a node
@@ -78,6 +79,7 @@ type grown struct {
 	sets   [][4]uint64 // with the bin of missing
 	s, w   []int64     // of the leaves
 	rows   []int64
+	all    bool // none of its rows was drawn: it has all of them
 	counts leafCounts
 	share  []float64 // of each feature in what the splits gained
 }
@@ -203,10 +205,11 @@ func (l *local) begin(t uint64) place {
 			}
 		}
 	}
+	l.t = &grown{}
 	if drawn(func(r int) int { return g.draw.times(seed, r) }); len(v.rows) == 0 { // as may be where there are few
+		l.t.all = true
 		drawn(func(int) int { return 1 })
 	}
-	l.t = &grown{}
 	l.rank()
 	return place{view: v, end: len(v.rows), seed: hash.Draw(seed, 0, drawNode), parent: -1}
 }
@@ -655,6 +658,6 @@ func (g *grower) values(t *grown) {
 		return
 	}
 	for i := range t.Leaf {
-		t.Leaf[i] = float64(t.s[i]) / float64(t.w[i]) * g.unit
+		t.Leaf[i] = float64(float64(t.s[i])/float64(t.w[i])*g.unit) + g.origin
 	}
 }

@@ -80,6 +80,9 @@ func (g *grower) outOfBag(m *Model, grown []*grown) *OutOfBag {
 		}
 		sum := make([]float64, (end-begin)*k)
 		for i, t := range grown {
+			if t.all {
+				continue
+			}
 			seed := g.draw.tree(uint64(i))
 			for r := begin; r < end; r++ {
 				if g.mass[r] == 0 || g.draw.times(seed, r) > 0 {

@@ -25,7 +25,7 @@ func (l *local) prune() {
 		}
 		keep[i] = gain[i] > float64(l.g.o.Prune*float64(leaves[i]-1))
 	}
-	t := &grown{}
+	t := &grown{all: old.all}
 	l.t = t
 	var copyTo func(c int32) int32
 	copyTo = func(c int32) int32 {

@@ -1,6 +1,8 @@
 package forest
 
 import (
+	"math"
+
 	"github.com/headrace/headrace/kernels/fmath"
 )
 
@@ -162,9 +164,12 @@ func xlogx(x int64) float64 {
 	return float64(x) * fmath.Log(float64(x))
 }
 
-// impurity says what the unit of gains is: of numbers and two classes gains are of sums of squares.
+// factor is the unit of gains: of numbers and two classes gains are of sums of squares, and entropy is counted in bits.
 func (g *grower) factor(w int64) float64 {
-	if g.k > 2 || g.o.Criterion == Entropy {
+	switch {
+	case g.o.Criterion == Entropy:
+		return 1 / math.Ln2
+	case g.k > 2:
 		return 1
 	}
 	f := float64(w)

@@ -1,6 +1,7 @@
 package forest
 
 import (
+	"fmt"
 	"math"
 	"math/bits"
 
@@ -53,11 +54,24 @@ func (g *grower) target(d *trees.Data) error {
 		g.packed = !g.uneven && n <= 32
 		return nil
 	}
-	part := func(i int) float64 { // what row i adds to a sum of labels, in units of the greatest weight
-		if !g.uneven {
-			return g.label.Values[i]
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for i, m := range g.mass {
+		if m == 0 {
+			continue
 		}
-		return g.label.Values[i] * (d.Weight[i] / top)
+		y := g.label.Values[i]
+		if math.Abs(y) > labelMost {
+			return fmt.Errorf("label %v in row %d, want a number within %g of 0", y, i, labelMost)
+		}
+		lo, hi = min(lo, y), max(hi, y)
+	}
+	g.origin = origin(lo, hi)
+	part := func(i int) float64 { // what row i adds to a sum of labels, in units of the greatest weight
+		y := g.label.Values[i] - g.origin
+		if !g.uneven {
+			return y
+		}
+		return y * (d.Weight[i] / top)
 	}
 	most := 0.0
 	for i, m := range g.mass {
@@ -83,6 +97,19 @@ func (g *grower) target(d *trees.Data) error {
 		g.unit = math.Ldexp(1, step)
 	}
 	return nil
+}
+
+// labelMost keeps squares of labels, times masses, finite.
+const labelMost = 1e100
+
+// origin is where labels from lo to hi are counted from, so that what they differ in is not lost where they are far from 0: 0, or a
+// multiple of a power of two above what they differ in. Taking it off a label is exact, and so is adding it again.
+func origin(lo, hi float64) float64 {
+	if lo == hi {
+		return lo
+	}
+	step := math.Ldexp(1, trees.Exponent(hi-lo))
+	return math.Trunc((float64(lo/2)+float64(hi/2))/step) * step
 }
 
 // grid is the nearest integer to x * 2^e, which is taken in two steps: 2^e itself may be no number.
