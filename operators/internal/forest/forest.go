@@ -11,11 +11,12 @@ package forest
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"sync/atomic"
 
+	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/internal/trees"
+	"github.com/headrace/headrace/operators/model"
 )
 
 // Criterion is what a split makes small.
@@ -81,12 +82,15 @@ type Env struct {
 	Parallel func(n int, f func(i int))
 	Progress func(done, total int)
 	Stop     func() error // asked before every tree; its error ends Fit
+	// Grant is asked for all of the memory that the fit comes to, as workers come and by what the trees have cost so far; its error ends Fit.
+	// Workers ask at the same time. nil grants all.
+	Grant func(bytes int64) error
 }
 
 // Fit learns a model of the labels.
 func Fit(env Env, data *trees.Data, label *Label, o Options) (m *Model, err error) {
 	if data.N < 1 || int64(data.N) > math.MaxInt32 {
-		return nil, fmt.Errorf("%d rows, want 1 to %d", data.N, math.MaxInt32)
+		return nil, model.DataError("%d rows, want 1 to %d", data.N, math.MaxInt32)
 	}
 	trees.Lead(env.Parallel, func(t *trees.Team) { m, err = fit(t, env, data, label, &o) })
 	return m, err
@@ -95,25 +99,29 @@ func Fit(env Env, data *trees.Data, label *Label, o Options) (m *Model, err erro
 func fit(t *trees.Team, env Env, data *trees.Data, label *Label, o *Options) (*Model, error) {
 	g := &grower{o: o, label: label, team: t}
 	if err := g.target(data); err != nil {
-		return nil, err
+		return nil, &operators.ErrData{Err: err}
 	}
+	g.memory = memory{grant: env.Grant, trees: int64(o.Trees), fixed: o.Bytes(data.N, len(data.Features))}
 	g.cols = trees.MakeColumns(t, data, o.Bins, o.Seed)
 	g.layout(data)
 	g.draw = newDraw(o)
 	grown := make([]*grown, o.Trees)
 	var stopped atomic.Pointer[error]
 	var done atomic.Int64
+	failed := func(err error) bool {
+		if err != nil {
+			stopped.CompareAndSwap(nil, &err)
+		}
+		return stopped.Load() != nil
+	}
 	one := func(w, i int) {
-		if stopped.Load() != nil {
+		if failed(nil) || env.Stop != nil && failed(env.Stop()) || g.locals[w] == nil && failed(g.memory.worker(g.localBytes())) {
 			return
 		}
-		if env.Stop != nil {
-			if err := env.Stop(); err != nil {
-				stopped.Store(&err)
-				return
-			}
-		}
 		grown[i] = g.local(w).tree(uint64(i))
+		if failed(g.memory.tree(grown[i].bytes())) {
+			return
+		}
 		if n := done.Add(1); w == 0 && env.Progress != nil {
 			env.Progress(int(n), o.Trees)
 		}
@@ -192,16 +200,6 @@ func (p *pool) put(class []int32, share []float64) int32 {
 // errNoRows says that all weights are 0.
 var errNoRows = errors.New("no row has a weight above 0")
 
-// Bytes is about how much memory a fit holds besides its input. Trees have no more leaves than rows were drawn, half as many where the
-// labels are as good as drawn.
-func (o *Options) Bytes(rows, columns, classes int) int64 {
-	leaves := float64(rows) * min(1, o.RowSample) / 2 / float64(o.MinRows)
-	if o.Leaves > 0 {
-		leaves = min(leaves, float64(o.Leaves))
-	}
-	if o.MaxDepth > 0 {
-		leaves = min(leaves, math.Ldexp(1, min(o.MaxDepth, 60)))
-	}
-	const node, row, worker = 72, 24, 80
-	return int64(float64(float64(o.Trees)*leaves*node)) + int64(rows)*int64(2*columns+row+worker)
-}
+// Bytes is about how much memory a fit holds besides its input, before its trees and what each worker has to itself: codes, bins in both
+// layouts, labels, weights, and what is said of each row out of bag.
+func (o *Options) Bytes(rows, columns int) int64 { return int64(rows) * int64(6*columns+48) }

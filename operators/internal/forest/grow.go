@@ -30,6 +30,7 @@ type grower struct {
 	alone  bool    // one tree: the workers share the columns of a node
 
 	locals [trees.WorkersMax]*local
+	memory memory
 }
 
 // layout bins the rows. Those of subtrees are gathered row by row.

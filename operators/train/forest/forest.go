@@ -190,23 +190,28 @@ type around struct {
 // fit learns a forest; options are asked for with the number of columns.
 func fit(name string, s operators.Site, env operators.Env, train operators.Table, options func(columns int) forest.Options, a around,
 ) (out operators.Fitted, l *forest.Learnt, m *forest.Model, err error) {
-	if l, err = forest.Learn(model.RolesOf(s), train); err != nil {
+	r := model.RolesOf(s)
+	columns := model.Wide(train.Cols[:len(r.Features)])
+	o := options(columns)
+	grant := func(bytes int64) error {
+		if err := env.Grant(bytes); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		return nil
+	}
+	if err := grant(o.Bytes(train.N, columns)); err != nil {
+		return out, nil, nil, err
+	}
+	if l, err = forest.Learn(r, train); err != nil {
 		return out, nil, nil, err
 	}
 	var weights model.ClassWeights
 	if weights, err = l.Weigh(a.weight); err != nil {
 		return out, nil, nil, err
 	}
-	o := options(len(l.Data.Features))
-	if err := env.Grant(o.Bytes(train.N, len(l.Data.Features), len(l.Classes))); err != nil {
-		return out, nil, nil, fmt.Errorf("%s: %w", name, err)
-	}
-	m, err = forest.Fit(forest.Env{Parallel: env.Parallel, Stop: env.Context.Err, Progress: env.Progress}, &l.Data, &l.Label, o)
-	switch {
-	case err != nil && env.Context.Err() != nil:
+	m, err = forest.Fit(forest.Env{Parallel: env.Parallel, Stop: env.Context.Err, Progress: env.Progress, Grant: grant}, &l.Data, &l.Label, o)
+	if err != nil {
 		return out, nil, nil, err
-	case err != nil:
-		return out, nil, nil, &operators.ErrData{Err: err} // the options are checked: what is left to refuse is in the data
 	}
 	out.Program = l.Program(m, a.threshold)
 	if a.explain {
