@@ -5,7 +5,6 @@
 package ranks
 
 import (
-	"cmp"
 	"math"
 	"slices"
 
@@ -22,7 +21,13 @@ type Placed struct {
 // which therefore does not depend on where the rows came from.
 func BestFirst(list []Placed) {
 	slices.SortFunc(list, func(a, b Placed) int {
-		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(b.Label, a.Label))
+		switch { // none is NaN
+		case a.Score > b.Score, a.Score == b.Score && a.Label > b.Label:
+			return -1
+		case a.Score == b.Score && a.Label == b.Label:
+			return 0
+		}
+		return 1
 	})
 }
 

@@ -2,6 +2,7 @@ package gbdt
 
 import (
 	"math"
+	"slices"
 
 	"github.com/headrace/headrace/kernels/fmath"
 	"github.com/headrace/headrace/operators/internal/ranks"
@@ -56,20 +57,26 @@ func newLambdas(t *trees.Team, d *Data, o *Options) *lambdas {
 	return l
 }
 
-// cell is rows of a group that have one score and one label: their derivatives are the same.
+// block is rows of a group that have one score, in cells by their labels, the greatest first.
+type block struct {
+	score      float64
+	cells      []cell
+	begin, end int     // the places that the rows have
+	mean       float64 // what those count for, each
+}
+
+// cell is rows of a block that have one label: their derivatives are the same.
 type cell struct {
-	score, label, gain float64
-	rows               float64
-	begin, end         int     // the places that the rows of the score have
-	mean               float64 // what those count for, each
-	g, h               float64
+	gain, rows float64
+	g, h       float64
 }
 
 // lambdaRoom is a worker's room for a group.
 type lambdaRoom struct {
-	cells []cell
-	with  []int32   // the cells that a cell pairs with
-	wrong []float64 // of each, the chance that the pair is in the wrong order
+	cells  []cell
+	blocks []block
+	with   []int32   // the blocks behind one that it pairs with
+	wrong  []float64 // of each, the chance that a pair is in the wrong order where the greater label is in front
 }
 
 // derive computes the derivatives from the scores.
@@ -87,42 +94,36 @@ func (l *lambdas) derive(t *trees.Team, score []float64) {
 // are far apart, in whichever order, do not hold the others down.
 const closest = 0.01
 
-// group derives a sorted list.
+// group derives a sorted list. A row at the top is paired with all others, and pairs of two blocks are as many as they have cells: what
+// a group takes grows with its rows, however many have one score.
 func (l *lambdas) group(room *lambdaRoom, list []ranks.Placed, ideal float64) {
 	l.cut(room, list)
-	cells := room.cells
-	apart := l.norm && list[0].Score != list[len(list)-1].Score
+	blocks := room.blocks
+	apart := l.norm && len(blocks) > 1
 	sum := 0.0
-	for i := range cells {
-		a := &cells[i]
+	for i := range blocks {
+		a := &blocks[i]
 		if a.begin >= l.places {
 			break
 		}
+		if len(a.cells) > 1 {
+			worth := l.within(a) / ideal
+			if apart {
+				worth /= closest
+			}
+			sum += within(a.cells, worth)
+		}
 		room.pair(i)
-		within, end, n := l.within(a), min(a.end, l.places), float64(a.end-a.begin)
+		end, n := min(a.end, l.places), float64(a.end-a.begin)
 		top, above := l.discounts.Sum(a.begin, end), float64(end-a.begin)
 		for j, at := range room.with {
-			b := &cells[at]
+			b := &blocks[at]
 			// by how much what their places count for differs, in the mean of the orders of equal scores
-			places := within
-			if b.begin != a.begin {
-				places = max(0, (top-float64(above*b.mean))/n)
-			}
-			worth := math.Abs(a.gain-b.gain) * places / ideal
+			worth := max(0, (top-float64(above*b.mean))/n) / ideal
 			if apart {
 				worth /= closest + (a.score - b.score)
 			}
-			slope := worth * room.wrong[j]
-			bend := slope * (1 - room.wrong[j])
-			up, down := a, b
-			if a.label < b.label {
-				up, down = b, a
-			}
-			up.g -= float64(down.rows * slope)
-			down.g += float64(up.rows * slope)
-			up.h += float64(down.rows * bend)
-			down.h += float64(up.rows * bend)
-			sum += float64(2 * up.rows * down.rows * slope)
+			sum += between(a.cells, b.cells, worth, room.wrong[j])
 		}
 	}
 	factor := 1.0
@@ -130,7 +131,7 @@ func (l *lambdas) group(room *lambdaRoom, list []ranks.Placed, ideal float64) {
 		factor = fmath.Log2(1+sum) / sum // a group of many pairs counts for more, but not by as many
 	}
 	at := 0
-	for _, c := range cells {
+	for _, c := range room.cells {
 		for range int(c.rows) {
 			row := list[at].Row
 			l.g[row], l.h[row] = factor*c.g, factor*c.h
@@ -139,51 +140,143 @@ func (l *lambdas) group(room *lambdaRoom, list []ranks.Placed, ideal float64) {
 	}
 }
 
-// cut makes the cells of a sorted list.
+// cut makes the blocks of a sorted list.
 func (l *lambdas) cut(room *lambdaRoom, list []ranks.Placed) {
-	cells := room.cells[:0]
+	room.cells = slices.Grow(room.cells[:0], len(list)) // blocks have parts of it: it must not move
+	blocks := room.blocks[:0]
 	for begin := 0; begin < len(list); {
-		end := begin + ranks.Tied(list[begin:])
-		mean := l.discounts.Sum(begin, end) / float64(end-begin)
+		end, first := begin+ranks.Tied(list[begin:]), len(room.cells)
 		for i, p := range list[begin:end] {
-			if last := len(cells) - 1; i > 0 && cells[last].label == p.Label {
-				cells[last].rows++
+			if i > 0 && p.Label == list[begin+i-1].Label {
+				room.cells[len(room.cells)-1].rows++
 			} else {
-				cells = append(cells, cell{score: p.Score, label: p.Label, gain: l.gain.Of(p.Label), rows: 1, begin: begin, end: end, mean: mean})
+				room.cells = append(room.cells, cell{gain: l.gain.Of(p.Label), rows: 1})
 			}
 		}
+		blocks = append(blocks, block{list[begin].Score, room.cells[first:], begin, end, l.discounts.Sum(begin, end) / float64(end-begin)})
 		begin = end
 	}
-	room.cells = cells
+	room.blocks = blocks
 }
 
-// within is the mean difference of what two places among those of a cell's score count for; of pairs without a row at the top it is 0.
-func (l *lambdas) within(c *cell) float64 {
-	n := c.end - c.begin
-	if n == 1 {
-		return 0
+// pair finds the blocks behind one that have other labels.
+func (r *lambdaRoom) pair(at int) {
+	a := &r.blocks[at]
+	r.with, r.wrong = r.with[:0], r.wrong[:0]
+	for i := at + 1; i < len(r.blocks); i++ {
+		b := &r.blocks[i]
+		if len(a.cells) > 1 || len(b.cells) > 1 || a.cells[0].gain != b.cells[0].gain {
+			r.with, r.wrong = append(r.with, int32(i)), append(r.wrong, b.score-a.score)
+		}
 	}
+	fmath.SigmoidSlice(r.wrong, r.wrong)
+}
+
+// within is the mean difference of what two places among those of a block count for; of pairs without a row at the top it is 0.
+func (l *lambdas) within(b *block) float64 {
+	n := b.end - b.begin
 	sum := 0.0
-	for p := c.begin; p < min(c.end-1, l.places); p++ {
-		sum += max(0, float64(l.discounts.Sum(p, p+1)*float64(c.end-1-p))-l.discounts.Sum(p+1, c.end))
+	for p := b.begin; p < min(b.end-1, l.places); p++ {
+		sum += max(0, float64(l.discounts.Sum(p, p+1)*float64(b.end-1-p))-l.discounts.Sum(p+1, b.end))
 	}
 	return 2 * sum / (float64(n) * float64(n-1))
 }
 
-// pair finds the cells behind one that are of another label, and the chance that each pair is in the wrong order.
-func (r *lambdaRoom) pair(at int) {
-	a := &r.cells[at]
-	r.with, r.wrong = r.with[:0], r.wrong[:0]
-	for i := at + 1; i < len(r.cells); i++ {
-		b := &r.cells[i]
-		if a.label == b.label {
-			continue
-		}
-		d := b.score - a.score
-		if a.label < b.label { // a is in front, and ought not to be
-			d = -d
-		}
-		r.with, r.wrong = append(r.with, int32(i)), append(r.wrong, d)
+// within adds to the cells of a block what its rows are to each other, of which a pair is worth so much for each unit that the gains
+// differ by: all have an even chance. It gives the size of all that was added to the rows.
+func within(cells []cell, worth float64) (sum float64) {
+	half, quarter := worth/2, worth/4
+	var up, down far
+	for i, j := 0, len(cells)-1; i < len(cells); i, j = i+1, j-1 {
+		c := &cells[i]
+		d := up.to(c)
+		c.g += float64(half * d)
+		c.h += float64(quarter * d)
+		sum += float64(c.rows * half * d)
+		up.add(c)
+		c = &cells[j]
+		d = down.to(c)
+		c.g -= float64(half * d)
+		c.h += float64(quarter * d)
+		sum += float64(c.rows * half * d)
+		down.add(c)
 	}
-	fmath.SigmoidSlice(r.wrong, r.wrong)
+	return sum
+}
+
+// between is the same of two blocks, of which a stands in front: wrong is the chance that it ought not to where its label is the greater.
+func between(a, b []cell, worth, wrong float64) (sum float64) {
+	front, back := worth*wrong, worth*(1-wrong) // slopes where the greater label is in front, and where it is behind
+	bend := front * (1 - wrong)
+	if len(a) == 1 && len(b) == 1 {
+		x, y := &a[0], &b[0]
+		d := x.gain - y.gain
+		slope := front
+		if d < 0 {
+			slope = -back
+		}
+		slope *= math.Abs(d)
+		bend *= math.Abs(d)
+		x.g -= float64(y.rows * slope)
+		y.g += float64(x.rows * slope)
+		x.h += float64(y.rows * bend)
+		y.h += float64(x.rows * bend)
+		return 2 * x.rows * y.rows * math.Abs(slope)
+	}
+	var ofA, ofB far
+	for i, j := 0, 0; i < len(a) || j < len(b); { // from the greatest label down
+		if j == len(b) || i < len(a) && a[i].gain >= b[j].gain {
+			d := ofB.to(&a[i])
+			a[i].g += float64(back * d)
+			a[i].h += float64(bend * d)
+			sum += float64(a[i].rows * back * d)
+			ofA.add(&a[i])
+			i++
+		} else {
+			d := ofA.to(&b[j])
+			b[j].g += float64(front * d)
+			b[j].h += float64(bend * d)
+			sum += float64(b[j].rows * front * d)
+			ofB.add(&b[j])
+			j++
+		}
+	}
+	ofA, ofB = far{}, far{}
+	for i, j := len(a)-1, len(b)-1; i >= 0 || j >= 0; { // and up from the least
+		if j < 0 || i >= 0 && a[i].gain <= b[j].gain {
+			d := ofB.to(&a[i])
+			a[i].g -= float64(front * d)
+			a[i].h += float64(bend * d)
+			sum += float64(a[i].rows * front * d)
+			ofA.add(&a[i])
+			i--
+		} else {
+			d := ofA.to(&b[j])
+			b[j].g -= float64(back * d)
+			b[j].h += float64(bend * d)
+			sum += float64(b[j].rows * back * d)
+			ofB.add(&b[j])
+			j--
+		}
+	}
+	return sum
+}
+
+// far is rows whose gains are all on one side of those to come, and how far they are from the last one together. It is added up in
+// steps of one sign, so that nothing cancels.
+type far struct{ rows, gain, sum float64 }
+
+// to is how far the gains of the rows are from a cell's.
+func (f *far) to(c *cell) float64 {
+	if f.rows > 0 {
+		f.sum += float64(f.rows * math.Abs(c.gain-f.gain))
+	}
+	f.gain = c.gain
+	return f.sum
+}
+
+// add takes a cell's rows.
+func (f *far) add(c *cell) {
+	f.to(c)
+	f.rows += c.rows
 }

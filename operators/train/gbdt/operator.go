@@ -290,6 +290,11 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	if err := grouped(r, train, valid, &data, held); err != nil {
 		return out, err
 	}
+	if r.Group != "" {
+		if err := env.Grant(bytes + groupBytes(&data)); err != nil {
+			return out, fmt.Errorf("train.gbdt: groups: %w", err)
+		}
+	}
 	lent := Env{
 		Parallel: env.Parallel,
 		Stop:     env.Context.Err,

@@ -5,6 +5,7 @@ import (
 	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/operators/internal/counts"
 	"github.com/headrace/headrace/operators/internal/ranks"
+	"github.com/headrace/headrace/operators/internal/trees"
 	"github.com/headrace/headrace/operators/model"
 )
 
@@ -72,4 +73,15 @@ func grouped(r model.Roles, train, valid operators.Table, data, held *Data) (err
 		held.Group[i] = g - learnt
 	}
 	return nil
+}
+
+// groupBytes is what the groups at work take, which are as many as there are workers: of each row its place, its cell and its block.
+func groupBytes(d *Data) int64 {
+	size := make([]int32, d.N)
+	largest := int32(0)
+	for _, g := range d.Group {
+		size[g]++
+		largest = max(largest, size[g])
+	}
+	return 128 * min(int64(d.N), trees.WorkersMax*int64(largest))
 }

@@ -2,6 +2,7 @@ package gbdt
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -161,6 +162,39 @@ func TestLambdasOfFew(t *testing.T) {
 	o := Options{Places: 10}
 	if m := newRankingMeter(single(), &d, &o); m.total != 3 {
 		t.Errorf("%v groups are measured, want 3", m.total)
+	}
+}
+
+// A group takes time by its rows, not by their pairs, also where all scores are equal and all labels are not.
+func TestLambdasOfMany(t *testing.T) {
+	const n = 100_000
+	r := rand.New(rand.NewPCG(3, 5))
+	d := Data{N: n, Group: make([]int32, n)}
+	for range n {
+		d.Label = append(d.Label, r.Float64())
+	}
+	l := newLambdas(single(), &d, &Options{Truncation: 30, Norm: true, Gain: ranks.Linear})
+	score := make([]float64, n)
+	for _, blocks := range []float64{1, 3, n} {
+		for i := range score {
+			score[i] = math.Floor(r.Float64() * blocks)
+		}
+		l.derive(single(), score)
+		sum, size, order := 0.0, 0.0, seq(n)
+		for _, g := range l.g {
+			sum, size = sum+g, size+math.Abs(g)
+		}
+		if !(size > 0) || math.Abs(sum) > 1e-9*size {
+			t.Errorf("%v scores: gradients sum to %v, their sizes to %v", blocks, sum, size)
+		}
+		slices.SortFunc(order, func(a, b int) int {
+			return cmp.Or(cmp.Compare(score[a], score[b]), cmp.Compare(d.Label[a], d.Label[b]))
+		})
+		for i := 1; i < n; i++ {
+			if a, b := order[i-1], order[i]; score[a] == score[b] && l.g[a] < l.g[b] {
+				t.Fatalf("%v scores: labels %v and %v have gradients %v and %v", blocks, d.Label[a], d.Label[b], l.g[a], l.g[b])
+			}
+		}
 	}
 }
 
