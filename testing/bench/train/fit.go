@@ -49,28 +49,34 @@ func Main(args []string) error {
 	if err != nil {
 		return err
 	}
+	if *times+*single == 0 {
+		end := account.Start("prediction")
+		if *out != "" {
+			m, err := serve(&a, model)
+			if err == nil {
+				err = m.predict(&a, each, *out)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		did.Apart = []account.Phase{end()}
+		return did.Write(*told)
+	}
 	m, err := serve(&a, model)
 	if err != nil {
 		return err
 	}
-	if *times+*single > 0 {
-		work, err := m.timed(each, *times, *single)
-		if err == nil {
-			err = m.predict(&a, each, *out)
-		}
-		if err != nil {
-			return err
-		}
-		rest := all()
-		rest.Wall, rest.CPU = rest.Wall-work.Wall, rest.CPU-work.CPU
-		did = account.Account{Core: work.Wall, Apart: []account.Phase{rest}}
-		return did.Write(*told)
+	work, err := m.timed(each, *times, *single)
+	if err == nil && *out != "" {
+		err = m.predict(&a, each, *out)
 	}
-	end := account.Start("prediction")
-	if err := m.predict(&a, each, *out); err != nil {
+	if err != nil {
 		return err
 	}
-	did.Apart = []account.Phase{end()}
+	rest := all()
+	rest.Wall, rest.CPU = rest.Wall-work.Wall, rest.CPU-work.CPU
+	did = account.Account{Core: work.Wall, Apart: []account.Phase{rest}}
 	return did.Write(*told)
 }
 

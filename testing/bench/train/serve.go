@@ -97,11 +97,8 @@ func (m *served) all(each func(int, func(int)), p []float64) error {
 	return errors.Join(errs...)
 }
 
-// predict writes the predictions of the rows to test, where a file is named for them.
+// predict writes the predictions of the rows to test to a file.
 func (m *served) predict(a *arrays, each func(int, func(int)), out string) error {
-	if out == "" {
-		return nil
-	}
 	label, p := make([]float64, m.rows), make([]float64, m.rows)
 	if err := errors.Join(readAt(a.y, label, a.Rows-a.Test), m.all(each, p)); err != nil {
 		return err
