@@ -195,7 +195,7 @@ func WeighClasses[C code](o *ClassWeight, t Target, classes Classes, col *batch.
 	return k, weights, err
 }
 
-// balanced are weights by which so many classes weigh the same.
+// balanced are weights by which the classes that there are weigh the same; 1 of the others.
 func balanced[C code](classes int, codes []C, w []float64) []float64 {
 	mass := make([]exact.Sum, classes)
 	for i, c := range codes {
@@ -208,12 +208,18 @@ func balanced[C code](classes int, codes []C, w []float64) []float64 {
 		}
 	}
 	var all exact.Sum
+	there := 0 // classes that train rows have
 	for j := range mass {
 		all.Merge(&mass[j])
+		if mass[j].Value() > 0 {
+			there++
+		}
 	}
-	out, total := make([]float64, classes), all.Value()
+	out, total := slices.Repeat([]float64{1}, classes), all.Value()
 	for j := range mass {
-		out[j] = total / (float64(classes) * mass[j].Value())
+		if m := mass[j].Value(); m > 0 {
+			out[j] = total / (float64(there) * m)
+		}
 	}
 	return out
 }

@@ -112,6 +112,19 @@ func TestBalancedByWeight(t *testing.T) {
 	}
 }
 
+// A class that no train row has is none to balance, and a row of it, which valid rows may be, keeps its own weight.
+func TestBalancedOfOneClass(t *testing.T) {
+	target := Target{Field: operators.Field{Name: "y", Type: batch.T(batch.Bool)}, Task: operators.Task{Kind: operators.Binary}}
+	col := batch.OfBools([]bool{true, true, true})
+	k, w, err := WeighClasses(weights(t), target, nil, &col, []float64{1, 1, 1}, nil)
+	if err != nil || !slices.Equal(w, []float64{1, 1, 1}) {
+		t.Errorf("rows weigh %v, %v", w, err)
+	}
+	if w, err = Weigh(k, []float64{0, 1}, []float64{0.25, 2}); err != nil || !slices.Equal(w, []float64{0.25, 2}) {
+		t.Errorf("valid rows weigh %v, %v", w, err)
+	}
+}
+
 // Two classes are named by the label's values, whatever its type.
 func TestClassWeightOfTwo(t *testing.T) {
 	for _, c := range []struct {
