@@ -319,9 +319,14 @@ func codesOfRow() {
 	SHLL(U8(4), top)
 	rest := below(Mem{Base: at, Index: top.As64(), Scale: 8, Disp: 128})
 	ADDL(top, rest)
-	MOVW(rest.As16(), Mem{Base: dst})
-	ORL(odd, rest)
-	MOVW(rest.As16(), Mem{Base: dst, Disp: 2})
+	nextOfRow(rest, odd, dst, xs, cuts, n)
+}
+
+// nextOfRow writes a number's two codes, of which odd is the second's where it is missing, and goes to the next.
+func nextOfRow(code, odd GPVirtual, dst, xs, cuts, n Register) {
+	MOVW(code.As16(), Mem{Base: dst})
+	ORL(odd, code)
+	MOVW(code.As16(), Mem{Base: dst, Disp: 2})
 	ADDQ(U8(4), dst)
 	ADDQ(U8(8), xs)
 	ADDQ(U8(8), cuts)
@@ -342,16 +347,7 @@ func codesOfRowAVX2() {
 	VPMOVMSKB(nan, odd)
 	MOVBLZX(odd.As8(), odd)
 	code := rank(x, func(i int) Op { return Mem{Base: at, Disp: 32 * i} }, Mem{Base: at, Disp: 128})
-	MOVW(code.As16(), Mem{Base: dst})
-	ORL(odd, code)
-	MOVW(code.As16(), Mem{Base: dst, Disp: 2})
-	ADDQ(U8(4), dst)
-	ADDQ(U8(8), xs)
-	ADDQ(U8(8), cuts)
-	DECQ(n)
-	JNE(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
+	nextOfRow(code, odd, dst, xs, cuts, n)
 }
 
 // passRow has the codes of a row in two registers, and a tree in each of 32 lanes. The lowest leaf that is not passed by is the row's; its bit
