@@ -34,10 +34,10 @@ loop:
 	VPANDQ    Z3, Z6, Z6
 	VPADDQ    (CX), Z6, Z6
 	VMOVDQU64 Z6, (CX)
-	ADDQ      $0x40, CX
 	VPSRAQ    X2, Z5, Z5
 	VPADDQ    (AX), Z5, Z5
 	VMOVDQU64 Z5, (AX)
+	ADDQ      $0x40, CX
 	ADDQ      $0x40, AX
 	ADDQ      $0x40, DX
 	ADDQ      $0x40, SI

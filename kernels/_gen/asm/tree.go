@@ -54,8 +54,7 @@ func flushTable() {
 	byH, byG := count("shiftH"), count("shiftG")
 	hessMask, zero := l.vec(), l.zero()
 	VPBROADCASTQ(hess, hessMask)
-	loop := func(name string, withH bool) {
-		Label(name)
+	eightBins(hess, left, h, []Register{g, n, words}, func(withH bool) {
 		w, t := l.vec(), l.vec()
 		VMOVDQU64(Mem{Base: words}, w)
 		VMOVDQU64(zero, Mem{Base: words})
@@ -68,12 +67,22 @@ func flushTable() {
 			VPANDQ(hessMask, u, u)
 			VPADDQ(Mem{Base: h}, u, u)
 			VMOVDQU64(u, Mem{Base: h})
-			ADDQ(U8(64), h)
 		}
 		VPSRAQ(byG, w, w)
 		VPADDQ(Mem{Base: g}, w, w)
 		VMOVDQU64(w, Mem{Base: g})
-		for _, p := range []Register{g, n, words} {
+	})
+}
+
+// eightBins is the loops over the bins of a flush, eight at a time: with h, and without where hess is 0.
+func eightBins(hess, left, h Register, others []Register, body func(withH bool)) {
+	loop := func(name string, withH bool) {
+		Label(name)
+		body(withH)
+		if withH {
+			ADDQ(U8(64), h)
+		}
+		for _, p := range others {
 			ADDQ(U8(64), p)
 		}
 		SUBQ(U8(8), left)

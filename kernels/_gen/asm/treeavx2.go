@@ -27,8 +27,7 @@ func flushAVX2() {
 	rows, hess, sign := l.word("rowsMask"), pointer("hessMask"), l.word("sign")
 	byH, byG := count("shiftH"), count("shiftG")
 	hessMask, zero := l.word("hessMask"), l.zero()
-	loop := func(name string, withH bool) {
-		Label(name)
+	eightBins(hess, left, h, []Register{g, n, words}, func(withH bool) {
 		for u := range 2 {
 			at := func(p Register) Mem { return Mem{Base: p, Disp: 32 * u} }
 			w, t := l.vec(), l.vec()
@@ -50,21 +49,7 @@ func flushAVX2() {
 			VPADDQ(at(g), w, w)
 			VMOVDQU(w, at(g))
 		}
-		if withH {
-			ADDQ(U8(64), h)
-		}
-		for _, p := range []Register{g, n, words} {
-			ADDQ(U8(64), p)
-		}
-		SUBQ(U8(8), left)
-		JNE(LabelRef(name))
-		VZEROUPPER()
-		RET()
-	}
-	TESTQ(hess, hess)
-	JEQ(LabelRef("even"))
-	loop("loop", true)
-	loop("even", false)
+	})
 }
 
 // unionAVX2 reads what is in the nearest cache, two vectors a cycle: wider ones would be no faster.
