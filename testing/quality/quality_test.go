@@ -16,6 +16,7 @@ import (
 	"github.com/headrace/headrace/dags"
 	"github.com/headrace/headrace/engine"
 	_ "github.com/headrace/headrace/operators/all"
+	"github.com/headrace/headrace/testing/race"
 )
 
 // bars must be reached whatever the peers do: what tuned models reach in the literature is not far above. There is none for tables that
@@ -77,6 +78,12 @@ func TestAsGoodAsThePeers(t *testing.T) {
 					set["seed"] = strconv.Itoa(seed)
 				}
 				metrics, rows := score(t, filepath.Join("..", "..", c.DAG), set)
+				if race.On { // of so few rows nothing is to be compared; who touches what at the same time is seen all the same
+					if len(metrics) == 0 || rows == 0 {
+						t.Errorf("%d rows, %d metrics", rows, len(metrics))
+					}
+					return
+				}
 				if seed == 0 && rows != c.Rows["test"] {
 					t.Fatalf("%d rows to test on, the peers had %d: quality.py makes quality.json again", rows, c.Rows["test"])
 				}
@@ -125,7 +132,7 @@ func score(t *testing.T, file string, set map[string]string) (metrics map[string
 	if p.Gates != nil {
 		p.Gates.Require = nil // they are not what is tested
 	}
-	out, err := engine.Run(context.Background(), p, engine.Config{Workspace: t.TempDir()})
+	out, err := engine.Run(context.Background(), p, engine.Config{Workspace: t.TempDir(), Sample: float64(race.Few(1e6)) / 1e6})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,11 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			d, v := synth(1, cmp.Or(c.rows, 210_000), c.kind), synth(2, 20_000, c.kind)
+			rows := cmp.Or(c.rows, 210_000)
+			if race.On {
+				rows = min(rows, 70_000)
+			}
+			d, v := synth(1, rows, c.kind), synth(2, 20_000, c.kind)
 			if c.weight != nil {
 				d = weighted(d, 3, c.weight)
 				v = weighted(v, 4, c.weight)
@@ -293,10 +297,11 @@ func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
 }
 
 func TestEarlyStopReplaysCurve(t *testing.T) {
-	for _, c := range []struct {
+	cases := []struct {
 		kind   Objective
 		metric string
-	}{{Binary, LogLoss}, {Binary, AUC}, {Binary, RMSE}, {Binary, MAE}, {Binary, Accuracy}, {Multiclass, LogLoss}, {Multiclass, Accuracy}, {Quantile, PinballLoss}, {Huber, HuberLoss}, {Gamma, GammaDeviance}} {
+	}{{Binary, LogLoss}, {Binary, AUC}, {Binary, RMSE}, {Binary, MAE}, {Binary, Accuracy}, {Multiclass, LogLoss}, {Multiclass, Accuracy}, {Quantile, PinballLoss}, {Huber, HuberLoss}, {Gamma, GammaDeviance}}
+	for _, c := range cases[:race.Few(len(cases))] {
 		metric := c.metric
 		d, v := synth(1, 1500, c.kind), synth(2, 1500, c.kind)
 		o := options(c.kind, func(o *Options) {
