@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/headrace/headrace/operators/diag"
 )
 
 // Links of the reference lead to pages and headings that there are, and every type that an option has is explained.
@@ -52,6 +54,11 @@ func TestReferenceLinks(t *testing.T) {
 	}
 	if links < 200 {
 		t.Errorf("%d links only", links)
+	}
+	for c := range diag.Summaries {
+		if codeHead(c) == "" {
+			t.Errorf("codes as %s have no head", c)
+		}
 	}
 	for _, typ := range optionTypes() {
 		if !strings.HasSuffix(typ.Doc, ".") {

@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -232,7 +234,7 @@ func operatorText(s operators.Spec, types string) string {
 	if len(s.Inputs) > 0 {
 		b.WriteString("\n## Inputs\n\n")
 		for _, in := range s.Inputs {
-			fmt.Fprintf(&b, "- `%s`: %s\n", in.Name, in.Doc)
+			fmt.Fprintf(&b, "- %s: %s\n", inputName(in, "`"), in.Doc)
 		}
 	}
 	options(&b, param.Describe(s.New()), s.Main, types)
@@ -269,16 +271,36 @@ func exampleSteps(name string, e operators.Example) string {
 	return "model: {" + e.Behind + "}\n" + exampleText("importance: {from: model, "+name, e.Options) + "}"
 }
 
-// inputTitle names an input of an example.
-func inputTitle(s operators.Spec, e operators.Example, input int) string {
-	if len(s.Inputs) > input && len(e.In) > 1 {
-		return s.Inputs[input].Name
+// inputName is an input as people read of it: many have no names.
+func inputName(in operators.Input, quote string) string {
+	if in.Name == "" {
+		return "any number of inputs"
 	}
-	return "in"
+	return quote + in.Name + quote
 }
 
-// rowsText aligns the rows of an example.
+// inputTitle names an input of an example.
+func inputTitle(s operators.Spec, e operators.Example, input int) string {
+	switch {
+	case len(e.In) == 1:
+		return "in"
+	case len(s.Inputs) > input && s.Inputs[input].Name != "":
+		return s.Inputs[input].Name
+	}
+	return fmt.Sprintf("in %d", input+1)
+}
+
+var manyDigits = regexp.MustCompile(`-?[0-9]+\.[0-9]{7,}`)
+
+// rowsText aligns the rows of an example, and cuts numbers to six digits.
 func rowsText(s string) string {
+	s = manyDigits.ReplaceAllStringFunc(s, func(n string) string { // what is compared has them all
+		v, err := strconv.ParseFloat(n, 64)
+		if err != nil {
+			return n
+		}
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	})
 	if schema, b, err := operators.ParseRows(s); err == nil {
 		s = operators.FormatRows(schema, b)
 	}

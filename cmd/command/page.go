@@ -54,7 +54,7 @@ func (p *page) operator(s operators.Spec) {
 	if len(s.Inputs) > 0 {
 		fmt.Fprint(p.w, "\nInputs\n")
 		for _, in := range s.Inputs {
-			p.line(2, in.Name+": "+in.Doc)
+			p.line(2, inputName(in, "")+": "+in.Doc)
 		}
 	}
 	p.options(param.Describe(s.New()), s.Main)

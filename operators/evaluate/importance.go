@@ -29,8 +29,8 @@ type Importance struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "evaluate.importance", Version: 3, New: func() operators.Op { return &Importance{} },
-		Doc: "Measures what a model owes to each of its features: by how much the metric gets worse where the values of the feature are shuffled among the " +
-			"rows, the mean of repeats and their standard deviation (permutation importance). It runs the model step itself, of any learner; " +
+		Doc: "Measures what a model owes to each of its features (permutation importance). It is by how much the metric gets worse where the values of the feature are shuffled among the " +
+			"rows, the mean of repeats and their standard deviation. It runs the model step itself, of any learner; " +
 			"features are the columns that the step reads, a wide one as a whole. A feature that tells what another tells too has little " +
 			"importance here, and so has the other. Of a model of trees it gives besides the mean size of what the feature adds to the raw " +
 			"score (SHAP), over up to 5,000 of the rows, drawn at random, fewer where the trees are large, by their weights if there are any, summed over the classes where there are many.",

@@ -24,7 +24,7 @@ type Ranking struct {
 func init() {
 	operators.Register(operators.Spec{
 		Name: "evaluate.ranking", Version: 1, New: func() operators.Op { return &Ranking{} },
-		Doc: "Measures a model that orders the rows of groups, which task.group tells apart: ndcg, map and precision at so many places, and mrr. Each is the " +
+		Doc: "Measures a ranking: ndcg, map, precision and mrr. The model orders the rows of groups, which task.group tells apart; the metrics are ndcg, map and precision at so many places, and mrr. Each is the " +
 			"mean over the groups: ndcg (Järvelin and Kekäläinen 2002) over those that have a row worth something, the others over those that have a " +
 			"relevant row; the rest say nothing of an order. groups is how many there are, groups_relevant how many have a relevant row. precision is the share of " +
 			"relevant rows at the first k places, whether or not the group has as many; map is the mean over the relevant rows of the precision at " +

@@ -19,7 +19,7 @@ var regressionMetrics = []string{"rmse", "mae", "r2"}
 func init() {
 	operators.Register(operators.Spec{
 		Name: "evaluate.regression", Version: 2, New: func() operators.Op { return &Regression{} },
-		Doc: "Measures a model that estimates a number: rmse, mae and r2, weighted by task.weight. r2 is NaN where the labels are all the same. Of a quantile, " +
+		Doc: "Measures a regression: rmse, mae and r2, weighted by task.weight. r2 is NaN where the labels are all the same. Of a quantile, " +
 			"the model's or the option's, also pinball_loss and coverage, the share of the rows whose label is at most pred: of a model of the quantile 0.9 " +
 			"about 0.9. Of a deviance, mean_poisson_deviance, mean_gamma_deviance or mean_tweedie_deviance. These take labels of at least 0, the gamma " +
 			"deviance above 0, and pred above 0: other labels, and other predictions of the new model, fail the step; of a champion the metric is NaN.",
