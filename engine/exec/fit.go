@@ -51,7 +51,10 @@ type fitting struct {
 }
 
 func (x *Exec) fit(ctx context.Context, nodes []*plan.Node) (err error) {
-	st := x.opt.Progress.Stage("fit", labels(nodes), x.total(readBase(nodes[0])))
+	var st Stage = silent{} // for fits that are settled without a row
+	if slices.ContainsFunc(nodes, func(n *plan.Node) bool { return !blind(n) }) {
+		st = x.opt.Progress.Stage("fit", labels(nodes), x.total(readBase(nodes[0])))
+	}
 	defer func() { st.Done(err) }()
 	var live []*fitting
 	for _, n := range nodes {
