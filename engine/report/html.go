@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/headrace/headrace/operators"
 )
@@ -20,6 +21,7 @@ const (
 	importanceMax = 20
 	slicesMax     = 30
 	heatMax       = 20 // classes of a confusion: a wider one is a carpet
+	headMax       = 5  // letters of a class that stands above its column
 	classesMax    = 30
 	mistakesMax   = 10
 	sliceMetrics  = 3 // of a slice: the first metric with its champion, and what else fits
@@ -95,7 +97,8 @@ type change struct{ Diff, Class, Word string }
 
 type confusion struct {
 	Title   string
-	Many    bool // of many classes: columns are numbered, and cells have shares alone
+	Many    bool // of many classes: cells have shares alone
+	Numbers bool // names are too long to stand above columns, which have numbers
 	Classes []string
 	Rows    []confusionRow
 	Rest    string
@@ -354,6 +357,7 @@ func heat(title string, m operators.ModelResult) confusion {
 			name = [...]string{"negative", "positive"}[i]
 		}
 		c.Classes = append(c.Classes, name)
+		c.Numbers = c.Numbers || utf8.RuneCountInString(name) > headMax
 	}
 	for k, i := range shown {
 		var all int64

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -177,6 +178,22 @@ func TestManyClasses(t *testing.T) {
 	}
 	if len(many) > 120<<10 {
 		t.Errorf("%d bytes", len(many))
+	}
+}
+
+// TestConfusionHeads holds that columns have the classes' names where these are short, and numbers where they are not.
+func TestConfusionHeads(t *testing.T) {
+	p := manyPage(7)
+	if long := string(render(t, p)); !strings.Contains(long, ">1</abbr>") || !strings.Contains(long, "by its number") {
+		t.Error("long names are not numbered")
+	}
+	for _, m := range p.Evals[0].Result.Models {
+		for i := range m.Classes {
+			m.Classes[i].Name = strconv.Itoa(i) + "0 km"
+		}
+	}
+	if short := string(render(t, p)); !strings.Contains(short, ">60 km</abbr>") || strings.Contains(short, "by its number") {
+		t.Error("short names are not heads")
 	}
 }
 

@@ -358,7 +358,7 @@ func splitsText(names []string, splits []int64) string {
 		out = append(out, fmt.Sprintf("%d by %s", splits[j], names[j]))
 	}
 	if more := len(order) - len(out); more > 0 {
-		out = append(out, fmt.Sprintf("by %d features more", more))
+		out = append(out, fmt.Sprintf("others by %d more", more))
 	}
 	return strings.Join(out, ", ")
 }

@@ -500,7 +500,7 @@ func TestSplitsText(t *testing.T) {
 	if got, want := splitsText(names, []int64{1, 0, 7, 7}), "7 by c, 7 by d, 1 by a"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := splitsText(names, []int64{1, 1, 1, 1, 1, 1, 1, 1, 1, 9}); !strings.HasPrefix(got, "9 by j, 1 by a, ") || !strings.HasSuffix(got, "1 by g, by 2 features more") {
+	if got := splitsText(names, []int64{1, 1, 1, 1, 1, 1, 1, 1, 1, 9}); !strings.HasPrefix(got, "9 by j, 1 by a, ") || !strings.HasSuffix(got, "1 by g, others by 2 more") {
 		t.Errorf("%q", got)
 	}
 	if got := splitsText(names, nil); got != "" {
