@@ -269,6 +269,32 @@ func TestNewLeak(t *testing.T) {
 	}
 }
 
+// Many columns without a use take a few lines, among others that have one each.
+func TestNewManyDropped(t *testing.T) {
+	t.Parallel()
+	head := []string{"y", "copy", "x"}
+	for i := range 30 {
+		head = append(head, fmt.Sprintf("a constant, number %d", i))
+	}
+	path := table(t, head, 300, func(i int) []string {
+		y := fmt.Sprint(i*7%13 + i%5)
+		row := []string{y, y + ".5", fmt.Sprint(i*7%13 + i*3%7)}
+		for range 30 {
+			row = append(row, "1")
+		}
+		return row
+	})
+	text := drafted(t, path, "--label", "y", "--task", "regression")
+	if n := strings.Count(text, "\n"); n > 75 {
+		t.Errorf("%d lines:\n%s", n, text)
+	}
+	for _, want := range []string{"- copy", "- clean.drop:            # one value only\n          [\"a constant, number 0\","} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
 func TestInspectCommand(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

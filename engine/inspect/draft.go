@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/headrace/headrace/operators/batch"
 	"github.com/headrace/headrace/operators/diag"
@@ -53,6 +54,11 @@ type drop struct {
 	why   string
 	names []string
 	notes []string
+}
+
+// long says whether the names are so many, and none with a note, that a line each would bury the file.
+func (d drop) long() bool {
+	return len(d.names) > 8 && !slices.ContainsFunc(d.notes, func(n string) bool { return n != "" })
 }
 
 // DraftDAG writes a DAG file that checks and runs as it is and learns Label from the other columns. It is a place to start from: what it
@@ -405,6 +411,27 @@ func scalars(s []string) string {
 	return "[" + strings.Join(q, ", ") + "]"
 }
 
+// wrapped is a list of names over lines of at most width letters.
+func wrapped(names []string, indent string, width int) string {
+	var b strings.Builder
+	line := indent + "["
+	for i, n := range names {
+		text := scalar(n) + ","
+		if i == len(names)-1 {
+			text = scalar(n) + "]"
+		}
+		if i > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(text) > width {
+			b.WriteString(line + "\n")
+			line = indent
+		}
+		if i > 0 {
+			line += " "
+		}
+		line += text
+	}
+	return b.String() + line + "\n"
+}
+
 // comment is text behind a #, on one line.
 func comment(s string) string { return strings.Join(strings.Fields(clip(s)), " ") }
 
@@ -499,9 +526,16 @@ func (x *drafter) steps() {
 		x.p("      # belong in one part: {by: group, column: …}\n")
 		x.p("      - sample.split: {by: random, train: 0.7, valid: 0.1, test: 0.2}\n")
 	}
-	for i, d := range x.drops {
-		if i == 0 {
+	open := false
+	for _, d := range x.drops {
+		if d.long() {
+			x.p("      - clean.drop:            # %s\n%s", d.why, wrapped(d.names, "          ", 100))
+			open = false
+			continue
+		}
+		if !open {
 			x.p("      - clean.drop:\n")
+			open = true
 		}
 		x.p("          # %s\n", d.why)
 		for j, n := range d.names {
