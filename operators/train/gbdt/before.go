@@ -12,12 +12,55 @@ import (
 	"github.com/headrace/headrace/operators/program"
 )
 
-// Before is a model that a fit goes on from, over the features of the fit. Its trees stay what they are: rounds are added, and measured
-// against it.
+// Before is a model that a fit goes on from, over the features of the fit. Its trees stay what they are, but for onGrid: rounds are added,
+// and measured against it.
 type Before struct {
 	Base         []float64
 	Trees        []Tree      // of each round, a tree an output
-	Train, Valid [][]float64 // of each output, the raw scores that it gives the rows; the fit moves them
+	Train, Valid [][]float64 // of each output, the raw scores that it gives the rows
+}
+
+// onGrid rounds the base and the leaves to the grid that a fit of d with dropout has: sums of them and of its own trees are then exact. It is
+// for before Train and Valid are known, which are the scores of what is rounded. A model whose scores may leave the grid stays as it is.
+func (b *Before) onGrid(o *Options, d *Data) {
+	next := Before{Trees: slices.Clone(b.Trees)}
+	unit := make([]float64, len(b.Base))
+	for k, base := range b.Base {
+		unit[k] = gridOf(newObjective(o), d, base)
+		next.Base = append(next.Base, round(base, unit[k]))
+	}
+	for i := range next.Trees {
+		t := &next.Trees[i]
+		t.Leaf = slices.Clone(t.Leaf)
+		for l, v := range t.Leaf {
+			t.Leaf[l] = round(v, unit[i%len(unit)])
+		}
+	}
+	if _, exact := next.size(unit); exact {
+		*b = next
+	}
+}
+
+// size is what scores of each output come to at most, and whether sums of the base and of leaves are exact, in any order: they are
+// multiples of the units, and come to less than 2^52 of them.
+func (b *Before) size(unit []float64) (size []float64, exact bool) {
+	exact = true
+	on := func(k int, x float64) { exact = exact && round(x, unit[k]) == x }
+	for k, base := range b.Base {
+		size = append(size, math.Abs(base))
+		on(k, base)
+	}
+	for i := range b.Trees {
+		k := i % len(unit)
+		size[k] += largest(b.Trees[i].Leaf)
+		for _, v := range b.Trees[i].Leaf {
+			on(k, v)
+		}
+	}
+	for k := range size {
+		exact = exact && size[k] < math.Ldexp(unit[k], exactBits)
+	}
+	return size, exact
 }
 
 // goOn puts the trees of the model before in front.

@@ -72,7 +72,8 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 	base, single := l.begin()
 	if from := o.Before; from != nil {
 		// Of labels that are all one, too, the model may have said another.
-		base, single, l.score = from.Base, false, from.Train
+		base, single = from.Base, false
+		l.startAt(from)
 	}
 	m.Base = base
 	var val *validation
@@ -88,7 +89,9 @@ func newBooster(t *trees.Team, env Env, train Data, valid *Data, o Options) (*bo
 			return nil, err
 		}
 		if o.Before != nil {
-			meter.score = o.Before.Valid
+			for k, score := range o.Before.Valid {
+				copy(meter.score[k], score)
+			}
 		}
 		m.Metric = meter.name
 		val = &validation{meter: meter}
@@ -169,7 +172,7 @@ func (b *booster) run() error {
 		}
 	}
 	if b.o.Dart.on() {
-		b.dropout = newDropout(b.o, b.m.Base)
+		b.dropout = newDropout(b.o, b.m.Base, b.loss.unit)
 	}
 	if b.o.Before != nil && b.val != nil {
 		b.m.Start = b.val.meter.value()
@@ -334,7 +337,11 @@ func (b *booster) tree(output, dropped int) int {
 			score[r] += values[b.where[begin+i]]
 		}
 	})
-	if b.val != nil {
+	switch {
+	case b.val == nil:
+	case b.dropout != nil: // which has found the leaves
+		b.dropout.valid.move(b.team, b.val.meter.score[output], []int{len(b.m.Trees)}, [][]float64{values})
+	default:
 		score := b.val.meter.score[output]
 		b.team.Blocks(len(score), func(_, begin, end int) {
 			for r := begin; r < end; r++ {

@@ -108,9 +108,20 @@ func TestContinueOnOtherRows(t *testing.T) {
 			if string(f.Program.Marshal()) != string(first.Program.Marshal()) {
 				t.Errorf("%s%s: other workers give another model", kind, more)
 			}
-			// Without the added trees it is the model before, on old rows and on new.
+			// Without the added trees it is the model before, on old rows and on new; with dart, nearly.
 			for _, b := range []batch.Batch{b, rows} {
 				want, got := modeltest.Score(t, before.Program, in, b), modeltest.Score(t, cutShort(t, first.Program, 10), in, b)
+				if strings.Contains(more, "dart") {
+					moved := 0.0
+					for k := range max(1, len(want[0].Members)) {
+						x, y := member(&want[0], k), member(&got[0], k)
+						moved = max(moved, farthest(x, y))
+					}
+					if !(moved > 0 && moved < 1e-9) {
+						t.Errorf("%s%s: the first 10 rounds and the model before are %v apart", kind, more, moved)
+					}
+					continue
+				}
 				for i := range b.N {
 					if x, y := operators.FormatValue(&want[0], i), operators.FormatValue(&got[0], i); x != y {
 						t.Fatalf("%s%s: row %d: the first 10 rounds say %s, the model before %s", kind, more, i, y, x)
@@ -119,6 +130,14 @@ func TestContinueOnOtherRows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// member is a member of a wide column, or a column that is not wide.
+func member(c *batch.Column, k int) []float64 {
+	if len(c.Members) > 0 {
+		return c.Member(k)
+	}
+	return c.Float64s()
 }
 
 // cutShort is a program with so many of its trees.
@@ -204,6 +223,60 @@ func TestContinueMeasures(t *testing.T) {
 	if stayed == 0 {
 		t.Error("some round did better every time")
 	}
+}
+
+// Dropout sums exactly behind a model too, whatever it is: in every round its scores are what is predicted, without summing all trees anew.
+// A model of dropout over the same labels stays what it is, to the bit.
+func TestContinueDart(t *testing.T) {
+	dart := func(o *Options) { o.Trees, o.LearningRate, o.Dart = 12, 0.4, Dart{Drop: 0.4, Skip: 0.2} }
+	for _, kind := range []Objective{Binary, Regression, Multiclass, Poisson, AbsoluteError} {
+		d, v := synth(1, 1500, kind), synth(2, 700, kind)
+		for name, change := range map[string]func(*Options){"plain": func(*Options) {}, "dart": dart, "huge": dart} {
+			before := fit(t, d, nil, options(kind, func(o *Options) { o.Trees = 8 }, change))
+			if name == "huge" { // leaves of no sum that fits the grid
+				leaf := before.Trees[0].Leaf
+				leaf[0], leaf[1] = 0x1p60, -0x1p60
+			}
+			o := options(kind, dart)
+			o.Before = &Before{Base: before.Base, Trees: before.Trees}
+			o.Before.onGrid(&o, &d)
+			if name == "huge" && &o.Before.Trees[0].Leaf[0] != &before.Trees[0].Leaf[0] {
+				t.Errorf("%s: leaves that cannot be on the grid are other ones", kind)
+			}
+			at := &Model{Objective: kind, Base: o.Before.Base, Features: before.Features, Trees: o.Before.Trees}
+			if moved := farthest(predict(at, v), predict(before, v)); moved > 1e-9 || (moved == 0) != (name != "plain") {
+				t.Errorf("%s, %s: the grid moves scores by %v", kind, name, moved)
+			}
+			o.Before.Train, o.Before.Valid = scoresOf(at, d), scoresOf(at, v)
+			b, err := newBooster(single(), Env{}, d, &v, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			back := 0
+			b.env.Progress = func(done, _ int, _ string, _ float64) {
+				back += len(o.Dart.drops(o.Seed, done-1))
+				m := *b.m
+				m.Trees = slices.Concat(o.Before.Trees, m.Trees)
+				if !slices.Equal(predict(&m, d), slices.Concat(b.loss.score...)) || !slices.Equal(predict(&m, v), slices.Concat(b.val.meter.score...)) {
+					t.Errorf("%s, %s: scores differ after %d trees", kind, name, done)
+				}
+			}
+			if err := b.run(); err != nil {
+				t.Fatal(err)
+			}
+			if b.dropout.inexact != (name == "huge") || back == 0 {
+				t.Errorf("%s, %s: inexact is %v, %d trees came back", kind, name, b.dropout.inexact, back)
+			}
+		}
+	}
+}
+
+// farthest is how far numbers are from each other at most.
+func farthest(a, b []float64) (most float64) {
+	for i := range a {
+		most = max(most, math.Abs(a[i]-b[i]))
+	}
+	return most
 }
 
 // Labels that are all one are no reason to stop where the model before said another.

@@ -52,39 +52,35 @@ type dropout struct {
 	trainStart, validStart [][]float64
 }
 
-func newDropout(o *Options, base []float64) *dropout {
+func newDropout(o *Options, base, unit []float64) *dropout {
 	d := &dropout{train: &routesOf[uint8]{}, valid: &routesOf[uint8]{}}
 	if o.leaves() > 1<<8 {
 		d.train, d.valid = &routesOf[uint16]{}, &routesOf[uint16]{}
 	}
-	for _, b := range base {
-		d.size = append(d.size, math.Abs(b))
+	start := o.Before
+	if start == nil {
+		start = &Before{Base: base}
 	}
-	if o.Before != nil { // whose scores move with the fit, and are on no grid
-		d.trainStart, d.validStart, d.inexact = cloned(o.Before.Train), cloned(o.Before.Valid), true
-	}
+	size, exact := start.size(unit)
+	d.size, d.inexact = size, !exact
+	d.trainStart, d.validStart = start.Train, start.Valid
 	return d
-}
-
-func cloned(score [][]float64) [][]float64 {
-	out := make([][]float64, len(score))
-	for k := range out {
-		out[k] = slices.Clone(score[k])
-	}
-	return out
 }
 
 // spreads is how many times the spread of the labels, or of 1 where scores are logarithms, leaves may come to in sum.
 const spreads = 1 << 16
 
-// grid is the unit of an output's leaves: 2^-52 of what scores come to at most, if all goes well.
-func (l *loss) grid(base float64) float64 {
+// exactBits is how many bits sums have that are exact, one less than a float has.
+const exactBits = 52
+
+// gridOf is the unit of an output's leaves: 2^-exactBits of what scores come to at most, if all goes well.
+func gridOf(k objective, d *Data, base float64) float64 {
 	spread := 1.0
-	if _, ok := l.objective.(flat); ok { // scores are in the label's unit
-		_, lo, hi := l.mean()
+	if _, ok := k.(flat); ok { // scores are in the label's unit
+		lo, hi := labels(d)
 		spread = max(hi-base, base-lo)
 	}
-	return math.Ldexp(1, trees.Exponent(math.Abs(base)+float64(spreads*spread))-52)
+	return math.Ldexp(1, trees.Exponent(math.Abs(base)+float64(spreads*spread))-exactBits)
 }
 
 // round puts x on a grid.
@@ -152,7 +148,7 @@ func (d *dropout) add(b *booster, output int, values []float64, pieces []span, t
 // resize counts that leaves of an output come to so much more.
 func (d *dropout) resize(b *booster, output int, more float64) {
 	d.size[output] += more
-	if d.size[output] >= math.Ldexp(b.loss.unit[output], 52) {
+	if d.size[output] >= math.Ldexp(b.loss.unit[output], exactBits) {
 		d.inexact = true
 	}
 }

@@ -130,7 +130,7 @@ func (l *loss) begin() (base []float64, single bool) {
 	}
 	for k, score := range l.score {
 		if l.unit != nil {
-			l.unit[k] = l.grid(base[k])
+			l.unit[k] = gridOf(l.objective, l.d, base[k])
 			base[k] = round(base[k], l.unit[k])
 		}
 		for i := range score {
@@ -140,23 +140,39 @@ func (l *loss) begin() (base []float64, single bool) {
 	return base, single
 }
 
+// startAt gives all rows the scores of the model before.
+func (l *loss) startAt(from *Before) {
+	for k, score := range l.score {
+		copy(score, from.Train[k])
+		if l.unit != nil {
+			l.unit[k] = gridOf(l.objective, l.d, from.Base[k])
+		}
+	}
+}
+
+// labels are the least and the greatest label of rows of weight.
+func labels(d *Data) (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for i, y := range d.Label {
+		if d.WeightOf(i) != 0 {
+			lo, hi = min(lo, y), max(hi, y)
+		}
+	}
+	return lo, hi
+}
+
 // mean is the weighted mean of the labels, and the least and the greatest of them.
 func (l *loss) mean() (mean, lo, hi float64) {
 	d := l.d
-	lo, hi = math.Inf(1), math.Inf(-1)
+	lo, hi = labels(d)
 	num, den := d.Label, d.Weight
 	if d.Weight != nil {
 		num, den = make([]float64, d.N), make([]float64, d.N)
-	}
-	for i, y := range d.Label {
-		if d.Weight != nil {
-			w := d.Weight[i]
-			if w == 0 {
-				continue
+		for i, w := range d.Weight {
+			if w != 0 {
+				num[i], den[i] = w*d.Label[i], w
 			}
-			num[i], den[i] = w*y, w
 		}
-		lo, hi = min(lo, y), max(hi, y)
 	}
 	mean = lo
 	if lo < hi {

@@ -28,7 +28,7 @@ type Operator struct {
 	Sampling      `param:",inline" group:"sampling"`
 	Constraints   `param:",inline" group:"constraints"`
 
-	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees. Off if not given" group:"continuation"`
+	Continue *Continue `param:"continue" doc:"go on from a published model: its trees stay, and more are added that learn what it leaves; or its leaves are refitted. With dart their values are rounded, which may move what they say from the tenth digit on. Task, label, positive value and the scale of raw scores are as they were, and so are the features that it splits on, by name and type; others may come. What importance by gain says is of the added trees. Off if not given" group:"continuation"`
 
 	Threshold float64 `param:"threshold" doc:"for a binary task: pred is true where p is at least this" default:"0.5" min:"0" max:"1" group:"results"`
 	Explain   bool    `param:"explain" doc:"add a vector column shap: what each feature adds to the raw score of a row (exact TreeSHAP). In a file it is one column shap_FEATURE per feature, and shap_base, the mean raw score of the train rows; together they are the raw score: of a binary task the log-odds, of poisson, gamma and tweedie the logarithm of pred. Of many classes there are such columns for each, shap_CLASS_FEATURE and shap_CLASS_base, of the score whose softmax p is" default:"false"`
@@ -44,7 +44,7 @@ type EarlyStop struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.gbdt", Version: 5, New: func() operators.Op { return &Operator{} },
+		Name: "train.gbdt", Version: 6, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits gradient-boosted trees, for classification, regression or ranking. Rows are weighted by task.weight. Strings are learnt as categories and " +
 			"need no encoding, missing values need no filling; values that train rows do not have count as missing. In a multiclass task every round grows " +
 			"one tree per class, and p, the softmax of their scores, is a vector column with one member per class. A ranking (LambdaMART) learns a score that " +
@@ -247,6 +247,9 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 	if o.refits(from) {
 		bytes += 8 * int64(train.N) * int64(len(r.Features)) // numbers, for trees to ask for them
 	}
+	if from != nil && !o.refits(from) {
+		bytes += 8 * int64(train.N+valid.N) * int64(len(from.trees.Ensembles)) // what the model says of them
+	}
 	if o.ClassWeight.Given() {
 		bytes += 8 * int64(train.N+valid.N)
 	}
@@ -310,6 +313,9 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		opt.Before = from.over(v, r)
 	}
 	if from != nil && !o.refits(from) {
+		if opt.Dart.on() {
+			opt.Before.onGrid(&opt, &data)
+		}
 		if err := opt.Before.score(env, v, r, train, valid, data); err != nil {
 			return out, fmt.Errorf("train.gbdt: continue: %w", err)
 		}
