@@ -296,6 +296,26 @@ func TestTrainingLeafIsPredictedLeaf(t *testing.T) {
 	}
 }
 
+// Where nothing is left to learn, rounds end, whatever is drawn for them.
+func TestLearntEnds(t *testing.T) {
+	d := Data{N: 600, Features: []Feature{{Name: "x"}}, Weight: make([]float64, 600)}
+	for i := range d.N {
+		x := float64(i / 2 % 3)
+		d.Features[0].Values, d.Label = append(d.Features[0].Values, x), append(d.Label, 4*x)
+		if d.Weight[i] = 2; i%2 == 1 { // rows that do not count are not waited for
+			d.Weight[i], d.Label[i] = 0, -1
+		}
+	}
+	for _, kind := range []Objective{Regression, AbsoluteError, Quantile, Huber} {
+		o := options(kind, func(o *Options) {
+			o.Trees, o.LearningRate, o.RowSample, o.MinRows, o.L2, o.Quantile, o.HuberDelta = 90, 1, 0.5, 5, 0, 0.8, 100
+		})
+		if m := fit(t, d, nil, o); len(m.Trees) == 0 || len(m.Trees) > 10 {
+			t.Errorf("%v: %d trees", kind, len(m.Trees))
+		}
+	}
+}
+
 func TestEarlyStopReplaysCurve(t *testing.T) {
 	cases := []struct {
 		kind   Objective

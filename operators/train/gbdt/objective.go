@@ -384,7 +384,7 @@ func down(top uint64, to int) (by uint) {
 // packEven is for equal hessians: the word is g above a count of 1.
 func (l *loss) packEven(grad []uint64, p packed) (packed, bool) {
 	peak := l.most()[0]
-	if peak == 0 {
+	if peak == 0 || l.learnt() { // the peak may be a bound
 		return p, false
 	}
 	// One bit to spare for rounding.
@@ -401,6 +401,16 @@ func (l *loss) packEven(grad []uint64, p packed) (packed, bool) {
 	})
 	p.gs, p.hs, p.final = math.Ldexp(1, -shift), w, true
 	return p, true
+}
+
+// learnt says whether every row has the score that is its label.
+func (l *loss) learnt() bool {
+	for i, y := range l.d.Label {
+		if l.score[0][i] != y && l.d.WeightOf(i) != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // span is a stretch of the rows of one leaf.
