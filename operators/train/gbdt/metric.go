@@ -91,6 +91,7 @@ type meter struct {
 	score [][]float64 // of each output
 	sums  []float64   // scratch, one a row
 	total float64     // sum of the weights
+	own   []float64   // of a deviance, what it has of each label alone
 
 	// For AUC: weights as integers whose products sum in 128 bits.
 	units    []uint64
@@ -116,6 +117,10 @@ func newMeter(t *trees.Team, d *Data, o *Options, base []float64) (*meter, error
 		top = max(top, m.sums[i])
 	}
 	m.total = t.Sum(m.sums)
+	if k, ok := newObjective(o).(deviance); ok && m.name == k.name {
+		m.own = make([]float64, d.N)
+		t.Blocks(d.N, func(_, begin, end int) { k.own(m.own[begin:end], d.Label[begin:end]) })
+	}
 	switch {
 	case m.terms != nil:
 		return m, nil
@@ -300,7 +305,8 @@ func (m *meter) huber(terms []float64, begin int) {
 }
 
 func (m *meter) deviance(terms []float64, begin int) {
-	newObjective(m.o).(deviance).terms(terms, m.score[0][begin:][:len(terms)], m.d.Label[begin:][:len(terms)])
+	end := begin + len(terms)
+	newObjective(m.o).(deviance).terms(terms, m.score[0][begin:end], m.d.Label[begin:end], m.own[begin:end])
 }
 
 // auc is the share of pairs of a 1 and a 0 that the scores order rightly, pairs

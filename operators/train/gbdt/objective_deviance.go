@@ -76,21 +76,33 @@ func (k deviance) step(g, h float64) float64 {
 	return step
 }
 
+// own writes what deviances have of the labels alone: logarithms or powers, the same in every round.
+func (k deviance) own(out, label []float64) {
+	for i, y := range label {
+		switch p := k.power; {
+		case p == 1 || p == 2:
+			out[i] = fmath.Log(y)
+		default:
+			out[i] = fmath.Pow(y, 2-p) / ((1 - p) * (2 - p))
+		}
+	}
+}
+
 // terms writes the deviances of labels, which are 0 where the mean is the label.
-func (k deviance) terms(out, score, label []float64) {
+func (k deviance) terms(out, score, label, own []float64) {
 	a := make([]float64, len(out))
 	k.parts(a, out, score)
 	for i, y := range label {
 		a, b := float64(a[i]*y), out[i]
 		switch p := k.power; {
 		case p == 1 && y > 0:
-			out[i] = 2 * (float64(y*(fmath.Log(y)-score[i])) - y + b)
+			out[i] = 2 * (float64(y*(own[i]-score[i])) - y + b)
 		case p == 1:
 			out[i] = 2 * b
 		case p == 2:
-			out[i] = 2 * (score[i] - fmath.Log(y) + a - 1)
+			out[i] = 2 * (score[i] - own[i] + a - 1)
 		default:
-			out[i] = 2 * (fmath.Pow(y, 2-p)/((1-p)*(2-p)) - a/(1-p) + b/(2-p))
+			out[i] = 2 * (own[i] - a/(1-p) + b/(2-p))
 		}
 	}
 }

@@ -33,6 +33,9 @@ func (o *Options) rowBytes(r model.Roles, cols []batch.Column) (train, valid int
 	if o.Objective == LambdaRank {                                 // the number of its group, its place in it, two derivatives
 		train, valid = train+24, valid+24
 	}
+	if k, ok := newObjective(o).(deviance); ok && o.metric() == k.name {
+		valid += 8
+	}
 	for _, g := range makeGroups(members) {
 		train += int64(g.records.Stride)
 	}
