@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,5 +96,20 @@ func TestOperatorAsksForWhatItTakes(t *testing.T) {
 		if _, err := o.Fit(s, denied, operators.Table{N: rows, Cols: c.cols}, operators.Table{}); err == nil || !strings.Contains(err.Error(), "histograms: no room for") {
 			t.Errorf("without room for the histograms: %v", err)
 		}
+	}
+}
+
+// What is asked for later stands on top of what was asked for before: the groups of a ranking are held while histograms are.
+func TestOperatorAsksOnTop(t *testing.T) {
+	in, b, task := queryTable(9, 3000)
+	env := operators.TestEnv()
+	var asked []int64
+	env.Grant = func(n int64) error {
+		asked = append(asked, n)
+		return nil
+	}
+	opFit(t, "{trees: 2, leaves: 2, bins: 16}", env, in, b, task)
+	if len(asked) < 3 || !slices.IsSorted(asked) {
+		t.Errorf("asks for %d", asked)
 	}
 }

@@ -294,7 +294,7 @@ func (o *Operator) Fit(s operators.Site, env operators.Env, train, valid operato
 		return out, err
 	}
 	if r.Group != "" {
-		if err := env.Grant(bytes + groupBytes(&data)); err != nil {
+		if err := memory.more(groupBytes(&data)); err != nil {
 			return out, fmt.Errorf("train.gbdt: groups: %w", err)
 		}
 	}
