@@ -105,7 +105,7 @@ func none(ws *store.Workspace, name, alias string, have []int) error {
 // splits finds, of each evaluation of a model that goes on from another, how that one's rows were parted: rows that it has learnt from are
 // no test of the new one.
 func (r *runner) splits() {
-	r.before = map[*plan.Evaluation][]*program.Graph{}
+	r.before = map[*plan.Evaluation]learnt{}
 	for _, e := range r.pl.Evals {
 		if b := e.Model.Out.Model.Before; b != nil && e.Serving != nil {
 			r.before[e] = known(e, b.Splits)
@@ -113,19 +113,30 @@ func (r *runner) splits() {
 	}
 }
 
+// learnt says which rows a model has learnt from.
+type learnt struct {
+	splits  []*program.Graph // those that any of them sends to train
+	missing string           // why there are splits besides that say nothing here; "" if there are none
+}
+
 // known are the splits whose columns the serving place has, which are asked for.
-func known(e *plan.Evaluation, splits []*program.Graph) (out []*program.Graph) {
+func known(e *plan.Evaluation, splits []*program.Graph) (l learnt) {
 	for _, s := range splits {
 		var cols []string
 		for _, p := range s.In {
-			if f, ok := e.Serving.Place.Sch.Field(p.Name); ok && f.Type == s.Types[p.Slot] {
+			switch have, ok := e.Serving.Place.Sch.Field(p.Name); {
+			case !ok:
+				l.missing = fmt.Sprintf("its split reads column %q, which %s does not have", p.Name, e.Serving.Place.Label())
+			case have.Type != s.Types[p.Slot]:
+				l.missing = fmt.Sprintf("its split reads column %q as %s, and it is %s now", p.Name, s.Types[p.Slot], have.Type)
+			default:
 				cols = append(cols, p.Name)
 			}
 		}
 		if len(cols) == len(s.In) {
-			out = append(out, s)
+			l.splits = append(l.splits, s)
 			e.Champion = append(e.Champion, cols...)
 		}
 	}
-	return out
+	return l
 }

@@ -165,3 +165,56 @@ func TestContinueOverlap(t *testing.T) {
 	out, err = night("nightly", "csv", 2, 5, fmt.Sprintf(on, 3), engine.Config{Workers: 2})
 	refused(out, err, "m version 3 (")
 }
+
+// Where the split of a model reads a column that is gone, or has another type now, nobody knows which rows it has learnt from: that is told, of
+// the champion and of the model that is gone on from.
+func TestContinueUntold(t *testing.T) {
+	dir := t.TempDir()
+	nights(t, dir)
+	job := func(file, evaluate, more string) (*engine.Outcome, error) {
+		dag := fmt.Sprintf(nightly, "nightly", "csv", 1, 5, more)
+		for _, change := range [][2]string{{"path: rows.csv", "path: " + file}, {"seed: 1}}", "seed: 1}}, {clean.keep: [x, y]}"}, {"part: test}", "part: test" + evaluate + "}"}} {
+			if !strings.Contains(dag, change[0]) {
+				t.Fatal(change)
+			}
+			dag = strings.Replace(dag, change[0], change[1], 1)
+		}
+		return ran(t, dir, "nightly", dag, engine.Config{Workers: 2})
+	}
+	if out, err := job("rows.csv", "", ""); err != nil || out.Version != 1 {
+		t.Fatal(out, err)
+	}
+	rows(t, dir, "gone.csv", 2000, func(i int) string {
+		if i == 0 {
+			return "x,y"
+		}
+		return fmt.Sprintf("%d,%t", i, i%3 == 0)
+	})
+	rows(t, dir, "typed.csv", 2000, func(i int) string {
+		if i == 0 {
+			return "x,s,y"
+		}
+		return fmt.Sprintf("%d,%d,%t", i, i%23, i%3 == 0)
+	})
+	const champion, on = `, champion: "models://m@1"`, `, continue: {model: "models://m@1"}`
+	const gone, typed = `its split reads column "s", which data does not have`, `its split reads column "s" as string, and it is int64 now`
+	for _, c := range []struct{ file, evaluate, more, who, why string }{
+		{"gone.csv", "", on, "m version 1 (", gone},
+		{"gone.csv", champion, "", "models://m@1", gone},
+		{"gone.csv", champion, on, "models://m@1", gone}, // once
+		{"typed.csv", champion, on, "models://m@1", typed},
+		{"rows.csv", champion, on, "", ""},
+	} {
+		out, err := job(c.file, c.evaluate, c.more)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := out.Evals[0].Unknown()
+		if c.why == "" && len(said) == 0 {
+			continue
+		}
+		if len(said) != 1 || !strings.HasPrefix(said[0], "which of these rows "+c.who) || !strings.HasSuffix(said[0], " has learnt from is not known: "+c.why) {
+			t.Errorf("%v: %q", c, said)
+		}
+	}
+}

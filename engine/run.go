@@ -271,7 +271,7 @@ type runner struct {
 	x        *exec.Exec
 	digests  *digesting
 	champion map[*plan.Evaluation]*champion
-	before   map[*plan.Evaluation][]*program.Graph // the splits of the model that the evaluated one goes on from
+	before   map[*plan.Evaluation]learnt // the model that the evaluated one goes on from
 	graphs   map[*plan.Node]program.Graph
 	evals    []exec.Evaluation
 	files    map[string][]byte
@@ -416,7 +416,7 @@ func size(b int64) string {
 type champion struct {
 	ref     string
 	b       *bundle.Bundle
-	splits  []*program.Graph // that say which rows it has learnt from
+	learnt  learnt
 	version int
 	missing string // why it cannot be scored; "" if it can
 	none    bool   // there is none yet
@@ -456,7 +456,7 @@ func (r *runner) champions() error {
 			continue
 		}
 		r.out.Champion = fmt.Sprintf("%s version %d", name, v)
-		c.splits = known(e, c.b.Splits())
+		c.learnt = known(e, c.b.Splits())
 		for _, f := range c.b.Inputs {
 			have, ok := e.Serving.Place.Sch.Field(f.Name)
 			switch {
@@ -527,6 +527,7 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 				b := n.Model.Out.Model.Before
 				if b != nil {
 					v.Before, v.BeforeOverlap, v.Valid, v.ValidOverlap = b.String(), e.Overlap[""], e.Valid.All, e.Valid.Some
+					v.BeforeUntold = r.before[n].missing
 				}
 				if c := r.champion[n]; c != nil {
 					v.Champion, v.ChampionMissing = c.ref, c.missing
@@ -534,8 +535,16 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 						v.ChampionMissing = noChampion
 					}
 					v.Overlap = e.Overlap["champion"]
-					if b != nil && c.b != nil && c.b.Hash == b.Hash && v.Overlap > 0 {
-						v.BeforeOverlap = 0 // it is the champion: that is said once
+					if c.missing == "" {
+						v.Untold = c.learnt.missing
+					}
+					if b != nil && c.b != nil && c.b.Hash == b.Hash { // it is the champion: that is said once
+						if v.Overlap > 0 {
+							v.BeforeOverlap = 0
+						}
+						if v.Untold != "" {
+							v.BeforeUntold = ""
+						}
 					}
 				}
 			}
@@ -548,9 +557,9 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 // scored are the models that an evaluation scores: the new one, and the champion if it can be.
 func (r *runner) scored(e *plan.Evaluation) []exec.Scored {
 	want := e.Node.Out.Eval.Scores
-	s := []exec.Scored{{Graph: r.graphs[e.Model].Narrow(want), Splits: r.before[e]}}
+	s := []exec.Scored{{Graph: r.graphs[e.Model].Narrow(want), Splits: r.before[e].splits}}
 	if c := r.champion[e]; c != nil && c.b != nil && c.missing == "" {
-		s = append(s, exec.Scored{Name: "champion", Graph: c.b.Graph.Narrow(want), Splits: c.splits})
+		s = append(s, exec.Scored{Name: "champion", Graph: c.b.Graph.Narrow(want), Splits: c.learnt.splits})
 	}
 	return s
 }

@@ -238,6 +238,9 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 	if e.ChampionMissing != "" {
 		fmt.Fprintf(w, "  champion %s: %s\n", e.Champion, e.ChampionMissing)
 	}
+	for _, s := range e.Unknown() {
+		fmt.Fprintf(w, "  %s\n", s)
+	}
 	if s := e.Stopped(); s != "" {
 		fmt.Fprintf(w, "  %s\n", s)
 	}

@@ -234,6 +234,9 @@ func evaluated(e Evaluation, brief bool, charts *int) evaluation {
 		v.Notes = append(v.Notes, fmt.Sprintf("%s, which the model goes on from, has learnt from %s of the %s that are measured (%s).", Visible(e.Before),
 			Count(e.BeforeOverlap), Plural(e.Rows, "row"), percent(float64(e.BeforeOverlap)/math.Max(1, float64(e.Rows)))))
 	}
+	for _, s := range e.Unknown() {
+		v.Notes = append(v.Notes, "W"+visibleText(s)[1:]+".")
+	}
 	if s := e.Stopped(); s != "" {
 		v.Notes = append(v.Notes, Visible(s)+".")
 	}

@@ -41,10 +41,22 @@ type Evaluation struct {
 	Champion        string          // the reference; "" where none is compared
 	ChampionMissing string          // why it was not scored; "" where it was
 	Overlap         int64           // of Rows, how many the champion has learnt from
+	Untold          string          // why it may have learnt from more; "" where that is known
 	Before          string          // the model that this one goes on from; "" where there is none
 	BeforeOverlap   int64           // of Rows, how many that has learnt from
+	BeforeUntold    string          // as Untold
 	Valid           int64           // rows that early stopping measured on; not counted where nothing is gone on from
 	ValidOverlap    int64           // of Valid, how many the model before has learnt from
+}
+
+// Unknown says of models that it is not known which of the rows they have learnt from, and why.
+func (e Evaluation) Unknown() (lines []string) {
+	for _, x := range [][2]string{{e.Champion, e.Untold}, {e.Before, e.BeforeUntold}} {
+		if x[1] != "" {
+			lines = append(lines, fmt.Sprintf("which of these rows %s has learnt from is not known: %s", x[0], x[1]))
+		}
+	}
+	return lines
 }
 
 // Stopped says that early stopping measured on rows that the model before has learnt from: there it looks better than it is. "" where it

@@ -117,7 +117,7 @@ func hostilePage() Page {
 	probe := operators.ModelResult{Influence: []operators.Influence{{Feature: hostile, Drop: inf, Spread: nan, Shap: inf}, {Drop: nan, Shap: nan}, {Feature: "", Drop: -inf}}}
 	old := m
 	old.Name = "champion"
-	e := Evaluation{Step: hostile, Model: hostile, Champion: hostile, ChampionMissing: hostile, Overlap: 1, Result: operators.Result{Models: []operators.ModelResult{m, old}},
+	e := Evaluation{Step: hostile, Model: hostile, Champion: hostile, ChampionMissing: hostile, Overlap: 1, Untold: hostile, Before: hostile, BeforeUntold: hostile, Result: operators.Result{Models: []operators.ModelResult{m, old}},
 		Notes: operators.Notes{Importance: []operators.Importance{{Feature: hostile, Gain: nan}}, Curves: []operators.Curve{{Name: hostile, Y: []float64{1, nan, 1}}}}}
 	return Page{Pipeline: hostile, Doc: hostile, Run: hostile, Engine: hostile, Model: hostile, Version: 1, Alias: hostile, Hash: hostile, Params: map[string]string{hostile: hostile},
 		Steps: []Step{{ID: hostile, Operator: hostile, Facts: []operators.Fact{{Name: hostile, Text: hostile}}}}, Evals: []Evaluation{e, {Result: operators.Result{Models: []operators.ModelResult{probe}}}},
