@@ -9,13 +9,19 @@ import (
 	"github.com/headrace/headrace/operators/diag"
 )
 
-// excerptMax is how many columns of a source line are shown.
-const excerptMax = 100
+// excerptMax is how many columns of a source line are shown, excerptMin how many on the narrowest terminal.
+const (
+	excerptMax = 100
+	excerptMin = 20
+)
+
+// renderIndent is how wide what stands before an excerpt is.
+const renderIndent = 8
 
 // Render is findings as people read them: each with its line of the file, a caret under the characters that it is about and what
-// would be right, then how many there are. color adds ANSI colours. Control characters are escaped, so that a hostile file cannot
-// write to the terminal.
-func Render(l diag.List, color bool) string {
+// would be right, then how many there are. color adds ANSI colours. Lines are broken at a terminal's width, excerpts cut; 0 is no
+// terminal: a message is then one line. Control characters are escaped, so that a hostile file cannot write to the terminal.
+func Render(l diag.List, color bool, width int) string {
 	if len(l) == 0 {
 		return ""
 	}
@@ -25,23 +31,41 @@ func Render(l diag.List, color bool) string {
 		}
 		return "\x1b[" + code + "m" + s + "\x1b[0m"
 	}
+	lines := func(s string) []string { return []string{s} }
+	most := excerptMax
+	if width > 0 {
+		lines = func(s string) []string { return Wrap(strings.Fields(s), max(excerptMin, width-renderIndent)) }
+		most = min(excerptMax, max(excerptMin, width-renderIndent))
+	}
 	var b strings.Builder
 	for _, d := range l {
 		tone := "1;31"
 		if d.Severity == diag.Warning {
 			tone = "1;33"
 		}
-		head := escape(d.Error())
 		mark := fmt.Sprintf("%s[%s]", d.Severity, d.Code)
-		before, after, _ := strings.Cut(head, mark)
-		b.WriteString(paint("1", before) + paint(tone, mark) + after + "\n")
+		for i, head := range lines(escape(d.Error())) {
+			if i > 0 {
+				b.WriteString(strings.Repeat(" ", renderIndent) + head + "\n")
+				continue
+			}
+			before, after, found := strings.Cut(head, mark)
+			if !found { // a path as wide as the terminal stands before it
+				before, after, mark = "", head, ""
+			}
+			b.WriteString(paint("1", before) + paint(tone, mark) + after + "\n")
+		}
 		if d.Place.Line > 0 && strings.TrimSpace(d.Source) != "" {
-			text, indent, width := excerpt(d.Source, d.Place.Column, d.Place.Width)
+			text, indent, width := excerpt(d.Source, d.Place.Column, d.Place.Width, most)
 			fmt.Fprintf(&b, "%s %s\n", paint("34", fmt.Sprintf("%5d |", d.Place.Line)), text)
 			fmt.Fprintf(&b, "%s %s%s\n", paint("34", "      |"), strings.Repeat(" ", indent), paint(tone, strings.Repeat("^", width)))
 		}
 		if d.Help != "" {
-			fmt.Fprintf(&b, "%s %s\n", paint("34", "      ="), paint("32", escape(d.Help)))
+			lead := "      ="
+			for _, help := range lines(escape(d.Help)) {
+				fmt.Fprintf(&b, "%s %s\n", paint("34", lead), paint("32", help))
+				lead = "       "
+			}
 		}
 	}
 	errors, warnings := l.Errors(), len(l)-l.Errors()
@@ -56,6 +80,27 @@ func Render(l diag.List, color bool) string {
 	return b.String()
 }
 
+// Wrap puts words into lines of a width, in cells of a terminal; a word that is wider has a line of its own. There is one line at
+// least.
+func Wrap(words []string, width int) []string {
+	lines, at := []string{""}, 0
+	for _, w := range words {
+		cells := 0
+		for _, c := range w {
+			cells += cellsOf(c)
+		}
+		switch last := &lines[len(lines)-1]; {
+		case *last == "":
+			*last, at = w, cells
+		case at+1+cells <= width:
+			*last, at = *last+" "+w, at+1+cells
+		default:
+			lines, at = append(lines, w), cells
+		}
+	}
+	return lines
+}
+
 func number(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -63,19 +108,19 @@ func number(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// excerpt is the part of a line around width characters from column on, and where the caret stands below it, in cells of a
-// terminal. What is cut off is shown as ….
-func excerpt(line string, column, width int) (text string, indent, caret int) {
+// excerpt is the part of a line around width characters from column on, at most so many, and where the caret stands below it, in
+// cells of a terminal. What is cut off is shown as ….
+func excerpt(line string, column, width, most int) (text string, indent, caret int) {
 	r := []rune(strings.TrimRightFunc(line, unicode.IsSpace))
 	from := min(max(0, column-1), len(r))
 	to := min(max(from+max(1, width), from), max(len(r), from+1))
 	first, last := 0, len(r)
-	if len(r) > excerptMax {
+	if len(r) > most {
 		// The beginning says what the line is about: it goes only where the caret would be cut off.
-		last = excerptMax - 1
+		last = most - 1
 		if to > last-8 {
-			first = max(0, min(from-excerptMax/3, len(r)-excerptMax+1))
-			last = min(len(r), first+excerptMax-2)
+			first = max(0, min(from-most/3, len(r)-most+1))
+			last = min(len(r), first+most-2)
 		}
 	}
 	var b strings.Builder

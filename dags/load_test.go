@@ -45,7 +45,7 @@ func TestGolden(t *testing.T) {
 				}
 			}
 			_, l := dags.Load(o)
-			got := dags.Render(l, false)
+			got := dags.Render(l, false, 0)
 			golden := strings.TrimSuffix(name, ".yaml") + ".golden"
 			if *update {
 				if err := os.WriteFile(golden, []byte(got), 0o666); err != nil {
@@ -83,7 +83,7 @@ func TestDesign(t *testing.T) {
 	p, l := dags.Load(dags.LoadOptions{Files: []string{"testdata/design.yaml"}, Set: map[string]string{"path": "in/f.parquet"}, WorkDir: "/w"})
 	for _, d := range l {
 		if d.Code != diag.Idle {
-			t.Fatal(dags.Render(l, false))
+			t.Fatal(dags.Render(l, false, 0))
 		}
 	}
 	var ids []string
@@ -132,7 +132,7 @@ func TestDesign(t *testing.T) {
 		t.Errorf("%+v", p.Params)
 	}
 	// A finding of a check stands under its characters.
-	out := dags.Render(p.Locate(p.Step("features[0]"), diag.List{diag.New(diag.NoColumn, diag.Option("columns", "0"), "no column %q", "orgin").WithHelp("did you mean?")}), false)
+	out := dags.Render(p.Locate(p.Step("features[0]"), diag.List{diag.New(diag.NoColumn, diag.Option("columns", "0"), "no column %q", "orgin").WithHelp("did you mean?")}), false, 0)
 	golden := `testdata/design.yaml:48:36: error[E0212]: step "features[0]": no column "orgin"
    48 |       - feature.encode: {columns: [origin, destination], method: target, cross_fit: 5, smoothing: 5…
       |                                    ^^^^^^
@@ -151,7 +151,7 @@ func TestOrderOfTheFileMeansNothing(t *testing.T) {
 	p, l := text(head + steps[0] + steps[1] + steps[2])
 	q, m := text(head + "  # another order\n" + steps[2] + steps[1] + steps[0])
 	if l != nil || m != nil {
-		t.Fatal(dags.Render(append(l, m...), false))
+		t.Fatal(dags.Render(append(l, m...), false, 0))
 	}
 	ids := func(p *dags.Pipeline) (s []string) {
 		for _, x := range p.Steps {
@@ -183,7 +183,7 @@ func TestOverlay(t *testing.T) {
 	base := head + "  m: {from: s, train.gbdt: {trees: 50, leaves: 7}}\n  k: {from: m, clean.keep: [a, b]}\n"
 	p, l := text(base, "steps:\n  m: {train.gbdt: {trees: 60}}\n  k: {clean.keep: [c]}\nsinks: {o: {from: k, parquet: o.parquet}}\n")
 	if l != nil {
-		t.Fatal(dags.Render(l, false))
+		t.Fatal(dags.Render(l, false, 0))
 	}
 	if g := p.Step("m").Op.(*gbdt); g.Trees != 60 || g.Leaves != 7 {
 		t.Errorf("%+v", g)
@@ -220,7 +220,7 @@ steps:
 	}
 	p, l := load(nil, nil)
 	if l != nil {
-		t.Fatal(dags.Render(l, false))
+		t.Fatal(dags.Render(l, false, 0))
 	}
 	if g := p.Step("m").Op.(*gbdt); g.Trees != 30 || g.Rate != 0.001 {
 		t.Errorf("%+v", g)
@@ -250,7 +250,7 @@ steps:
 HEADRACE_PARAM_B: error[E0107]: parameter "b": true or false is asked for, not "yes"
 3 errors
 `
-	if got := dags.Render(l, false); got != want {
+	if got := dags.Render(l, false, 0); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
@@ -289,7 +289,7 @@ func TestInputs(t *testing.T) {
 			}
 		}
 		if l != nil || strings.Join(got, " ") != c.want {
-			t.Errorf("%s: %q, want %q\n%s", c.step, got, c.want, dags.Render(l, false))
+			t.Errorf("%s: %q, want %q\n%s", c.step, got, c.want, dags.Render(l, false, 0))
 		}
 	}
 }
@@ -363,7 +363,7 @@ func TestMany(t *testing.T) {
 		}
 		start := time.Now()
 		p, l := text(b.String())
-		_ = dags.Render(l, false)
+		_ = dags.Render(l, false, 0)
 		if d := time.Since(start); d > 10*time.Second || len(p.Steps) != 1000 {
 			t.Errorf("%s: %v, %d steps", name, d, len(p.Steps))
 		} else {

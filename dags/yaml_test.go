@@ -108,7 +108,7 @@ func TestSuite(t *testing.T) {
 				t.Errorf("%s: %v has no place", path, x)
 			}
 		}
-		_ = dags.Render(l, true)
+		_ = dags.Render(l, true, 0)
 		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "error")); err != nil {
 			return nil
 		}
@@ -155,7 +155,7 @@ func TestRender(t *testing.T) {
 		{Code: "W0202", Severity: diag.Warning, Place: diag.Place{File: "a", Line: 1, Column: 90, Width: 1}, Source: "short", Message: "behind the end"},
 		{Code: "W0202", Severity: diag.Warning, Place: diag.Place{File: "--set x"}, Message: "no line"},
 	}
-	got := dags.Render(l, false)
+	got := dags.Render(l, false, 0)
 	want := "a:7:151: error[E0101]: far\n" +
 		"    7 | …" + strings.Repeat("x", 33) + "HERE" + strings.Repeat("y", 61) + "…\n" +
 		"      | " + strings.Repeat(" ", 34) + "^^^^\n" +
@@ -165,10 +165,10 @@ func TestRender(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if c := dags.Render(l, true); !strings.Contains(c, "\x1b[1;31merror[E0101]\x1b[0m") || strings.Contains(c, "\x1b[31m") {
+	if c := dags.Render(l, true, 0); !strings.Contains(c, "\x1b[1;31merror[E0101]\x1b[0m") || strings.Contains(c, "\x1b[31m") {
 		t.Errorf("%q", c)
 	}
-	if dags.Render(nil, true) != "" {
+	if dags.Render(nil, true, 0) != "" {
 		t.Error("nothing")
 	}
 }
@@ -238,7 +238,7 @@ func FuzzLoad(f *testing.F) {
 		for _, o := range []dags.LoadOptions{{Files: []string{"a"}, Set: map[string]string{"path": set, set: "x"}}, {Files: []string{"a", "a"}}} {
 			o.ReadFile = func(string) ([]byte, error) { return file, nil }
 			p, l := dags.Load(o)
-			_ = dags.Render(l, false)
+			_ = dags.Render(l, false, 0)
 			lines := strings.Count(string(file), "\n") + 1
 			for _, d := range l {
 				if d.Place.Line > lines || d.Place.Line > 0 && d.Place.Column < 1 {

@@ -67,7 +67,7 @@ func TestDraftTrickyNames(t *testing.T) {
 			_, l = engine.Check(context.Background(), p, engine.Config{})
 		}
 		if l.Failed() {
-			t.Errorf("label %q: the draft does not check:\n%s", label, dags.Render(l, false))
+			t.Errorf("label %q: the draft does not check:\n%s", label, dags.Render(l, false, 0))
 			if testing.Verbose() {
 				t.Log(text)
 			}

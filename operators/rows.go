@@ -86,7 +86,10 @@ func ParseRows(text string) (Schema, batch.Batch, error) {
 
 // FormatRows writes rows as ParseRows reads them, in aligned columns. Equal rows give equal text, and reading it gives the rows
 // back, but for the bits of a NaN. Columns of lists have no notation, and panic.
-func FormatRows(s Schema, b batch.Batch) string {
+func FormatRows(s Schema, b batch.Batch) string { return FormatCells(Cells(s, b)) }
+
+// Cells are the names of the columns, then the values of each row, as FormatRows writes them.
+func Cells(s Schema, b batch.Batch) [][]string {
 	lines := make([][]string, b.N+1)
 	if b.Part != nil {
 		lines[0] = append(lines[0], PartColumn)
@@ -101,6 +104,14 @@ func FormatRows(s Schema, b batch.Batch) string {
 			lines[i+1] = append(lines[i+1], FormatValue(c, i))
 		}
 	}
+	return lines
+}
+
+// CellGap stands between two columns.
+const CellGap = " | "
+
+// FormatCells writes lines of cells in aligned columns.
+func FormatCells(lines [][]string) string {
 	var wide []int
 	for _, cells := range lines {
 		for j, c := range cells {
@@ -114,7 +125,7 @@ func FormatRows(s Schema, b batch.Batch) string {
 	for _, cells := range lines {
 		for j, c := range cells {
 			if j > 0 {
-				out.WriteString(" | ")
+				out.WriteString(CellGap)
 			}
 			out.WriteString(c)
 			if j < len(cells)-1 {

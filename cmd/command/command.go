@@ -2,6 +2,7 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,8 @@ func oneLine(err error) string {
 // render prints findings, with carets, in colour on a terminal.
 func (a *app) render(l diag.List) {
 	if len(l) > 0 {
-		fmt.Fprint(a.errs, dags.Render(l.Sort(), a.colour(a.errs)))
+		wide, _ := terminalWidth(a.errs)
+		fmt.Fprint(a.errs, dags.Render(l.Sort(), a.colour(a.errs), wide))
 	}
 }
 
@@ -147,14 +149,23 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width of the terminal; 80 where there is none.
+// widthDefault is how wide text is where no terminal says how wide it is.
+const widthDefault = 80
+
+// width of the terminal, widthDefault where there is none.
 func width(w io.Writer) int {
-	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 20 {
-			return n
+	n, _ := terminalWidth(w)
+	return cmp.Or(n, widthDefault)
+}
+
+// terminalWidth is how wide the terminal is that w is, if it is one: what programs read keeps to its lines.
+func terminalWidth(w io.Writer) (wide int, ok bool) {
+	if f, file := w.(*os.File); file {
+		if n, _, err := term.GetSize(int(f.Fd())); err == nil {
+			return cmp.Or(n, widthDefault), true
 		}
 	}
-	return 80
+	return 0, false
 }
 
 func (a *app) root() *cobra.Command {

@@ -44,7 +44,15 @@ func (a *app) peek() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprint(a.out, operators.FormatRows(schema, b))
+			lines := operators.Cells(schema, b)
+			var left []string
+			if wide, ok := terminalWidth(a.out); ok {
+				lines, left = fitted(lines, wide)
+			}
+			fmt.Fprint(a.out, operators.FormatCells(lines))
+			if len(left) > 0 {
+				a.columns(fmt.Sprintf("and %s:", report.Plural(int64(len(left)), "column")), left)
+			}
 			return nil
 		}}
 	a.dagFlags(c)
@@ -232,14 +240,7 @@ func (a *app) showGates(path string) error {
 		if json.Unmarshal([]byte(line), &e) != nil || e.Event != "gates" {
 			continue // of a run that was killed the last line may be half
 		}
-		fmt.Fprintln(a.out, "\ngates")
-		t := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
-		for _, g := range e.Lines {
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", verdict(g), g.Line, g.Reason)
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
+		a.gates(e.Lines)
 	}
 	return nil
 }
@@ -267,7 +268,8 @@ func (a *app) models() *cobra.Command {
 				fmt.Fprintf(a.out, "no models in %s\n", a.workspace)
 				return nil
 			}
-			t := tabwriter.NewWriter(a.out, 0, 8, 2, ' ', 0)
+			var table strings.Builder
+			t := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
 			fmt.Fprintln(t, "model\tversion\tpublished\taliases\tmetrics\thash")
 			for _, m := range all {
 				for _, v := range m.Versions {
@@ -281,7 +283,9 @@ func (a *app) models() *cobra.Command {
 					fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%.12s\n", m.Name, v.Version, v.Created.Local().Format("2006-01-02 15:04"), strings.Join(al, ","), headline(v.Metrics), v.Hash)
 				}
 			}
-			return t.Flush()
+			_ = t.Flush() // to a builder
+			a.cut(table.String())
+			return nil
 		}}
 	c.Flags().BoolVar(&a.jsonOut, "json", false, "print JSON")
 	promote := &cobra.Command{Use: "promote MODEL VERSION ALIAS", Short: "Point an alias at a version", Args: exactly(3),

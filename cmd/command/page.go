@@ -3,11 +3,13 @@ package command
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
 
 	"github.com/headrace/headrace/connectors"
+	"github.com/headrace/headrace/dags"
 	"github.com/headrace/headrace/operators"
 	"github.com/headrace/headrace/operators/param"
 )
@@ -115,19 +117,60 @@ func (p *page) list(opts []param.Option, main string) {
 
 func indented(s string) string { return "    " + strings.ReplaceAll(s, "\n", "\n    ") }
 
-// wrap cuts words into lines of a width; a word that is wider has a line of its own. There is one line at least.
-func wrap(words string, width int) []string {
-	lines := []string{""}
-	for w := range strings.FieldsSeq(words) {
-		last := &lines[len(lines)-1]
-		switch {
-		case *last == "":
-			*last = w
-		case runewidth.StringWidth(*last)+1+runewidth.StringWidth(w) <= width:
-			*last += " " + w
-		default:
-			lines = append(lines, w)
+func wrap(words string, width int) []string { return dags.Wrap(strings.Fields(words), width) }
+
+// columns writes names and what belongs to each after a lead: in one line for programs, on a terminal wrapped between two of them.
+func (a *app) columns(lead string, cols []string) {
+	s := lead + " " + strings.Join(cols, ", ")
+	wide, ok := terminalWidth(a.out)
+	if !ok || runewidth.StringWidth(s) <= wide {
+		fmt.Fprintln(a.out, s)
+		return
+	}
+	cols = slices.Clone(cols)
+	for i := range len(cols) - 1 {
+		cols[i] += ","
+	}
+	fmt.Fprintln(a.out, lead)
+	for _, l := range dags.Wrap(cols, wide-2) {
+		fmt.Fprintf(a.out, "  %s\n", l)
+	}
+}
+
+// cut writes the lines of a table, on a terminal those that are too wide cut off: what counts stands first, and --json has it all.
+func (a *app) cut(table string) {
+	if wide, ok := terminalWidth(a.out); ok {
+		lines := strings.Split(table, "\n")
+		for i, l := range lines {
+			lines[i] = runewidth.Truncate(l, wide, "…")
+		}
+		table = strings.Join(lines, "\n")
+	}
+	fmt.Fprint(a.out, table)
+}
+
+// fitted are the columns of a table that a terminal has room for, their cells cut at cellMax, and the names of the others. The first
+// column is always there.
+func fitted(lines [][]string, wide int) (shown [][]string, left []string) {
+	shown = make([][]string, len(lines))
+	at := 0
+	for j, name := range lines[0] {
+		most := 0
+		for i := range lines {
+			lines[i][j] = runewidth.Truncate(lines[i][j], cellMax, "…")
+			most = max(most, runewidth.StringWidth(lines[i][j]))
+		}
+		if j > 0 && (len(left) > 0 || at+len(operators.CellGap)+most > wide) {
+			left = append(left, name)
+			continue
+		}
+		at += len(operators.CellGap) + most
+		for i := range lines {
+			shown[i] = append(shown[i], lines[i][j])
 		}
 	}
-	return lines
+	return shown, left
 }
+
+// cellMax is how wide a cell of peek is on a terminal.
+const cellMax = 24

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/headrace/headrace/engine"
@@ -38,21 +39,21 @@ headers are opened. Exit code 0: no error; 2: the DAG file is wrong; 4: a source
 				return l.Err()
 			}
 			a.render(l)
-			fmt.Fprintf(a.out, "%s: %s, %s, no errors\n", p.File, report.Plural(int64(len(p.Sources)), "source"), report.Plural(int64(len(p.Steps)), "step"))
-			printServing(a.out, pl)
+			a.page().line(0, fmt.Sprintf("%s: %s, %s, no errors", p.File, report.Plural(int64(len(p.Sources)), "source"), report.Plural(int64(len(p.Steps)), "step")))
+			a.serving(pl)
 			return nil
 		}}
 	a.dagFlags(c)
 	return c
 }
 
-// printServing says what the published model will ask for.
-func printServing(w io.Writer, pl *plan.Plan) {
+// serving says what the published model will ask for.
+func (a *app) serving(pl *plan.Plan) {
 	if pl.Serving == nil {
 		return
 	}
-	fmt.Fprintf(w, "bundle input (%s): %s\n", pl.Serving.Place.Label(), strings.Join(pl.Serving.Ask(), ", "))
-	fmt.Fprintf(w, "bundle output: %s\n", strings.Join(pl.Serving.Want, ", "))
+	a.columns(fmt.Sprintf("bundle input (%s):", pl.Serving.Place.Label()), pl.Serving.Ask())
+	a.columns("bundle output:", pl.Serving.Want)
 }
 
 func (a *app) plan() *cobra.Command {
@@ -174,12 +175,7 @@ func (a *app) outcome(o *engine.Outcome) {
 		metricsTable(w, e)
 	}
 	if len(o.Gates) > 0 {
-		fmt.Fprintln(w, "\ngates")
-		t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-		for _, g := range o.Gates {
-			fmt.Fprintf(t, "  %s\t%s\t%s\n", verdict(g), g.Line, g.Reason)
-		}
-		_ = t.Flush() // like the prints around it: the run is done, whoever reads of it or not
+		a.gates(o.Gates)
 	}
 	fmt.Fprintln(w)
 	switch {
@@ -199,6 +195,27 @@ func (a *app) outcome(o *engine.Outcome) {
 	}
 	fmt.Fprintf(w, "report     %s\n", o.Report)
 	fmt.Fprintf(w, "run        %s  %s\n", o.Run, time.Duration(o.Seconds*float64(time.Second)).Round(10*time.Millisecond))
+}
+
+// gates prints each gate line with its verdict and why; on a terminal that is too narrow for that the reasons stand below the lines.
+func (a *app) gates(all []report.Gate) {
+	fmt.Fprintln(a.out, "\ngates")
+	most := 0
+	for _, g := range all {
+		most = max(most, runewidth.StringWidth(g.Line))
+	}
+	at := len("  pass  ") + most + len("  ")
+	wide, ok := terminalWidth(a.out)
+	below := ok && slices.ContainsFunc(all, func(g report.Gate) bool { return at+runewidth.StringWidth(g.Reason) > wide })
+	p := &page{a.out, wide}
+	for _, g := range all {
+		if below {
+			p.line(2, verdict(g)+"  "+g.Line)
+			p.line(8, g.Reason)
+			continue
+		}
+		fmt.Fprintf(a.out, "  %s  %s  %s\n", verdict(g), runewidth.FillRight(g.Line, most), g.Reason)
+	}
 }
 
 func verdict(g report.Gate) string {

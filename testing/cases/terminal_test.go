@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -58,11 +59,29 @@ func widest(s string) (line string, width int) {
 	return line, width
 }
 
+// wideFile is a source of so many columns that no terminal has room for them, and a mistake in a long line.
+const wideFile = `version: 1
+name: wide
+sources:
+  rows: {csv: {path: wide.csv}}
+steps:
+  kept: {from: rows, clean.filter: {where: "column_number_1 != column_number_2 and column_number_3 != column_number_4 and column_number_5 > colum_number_6"}}
+sinks:
+  out: {from: kept, csv: {path: out.csv}}
+`
+
 // On a terminal a run shows bars, which fit it, narrow or wide; elsewhere it shows none of the terminal's codes.
 func TestTerminalWidths(t *testing.T) {
 	dir := t.TempDir()
 	rig.Copy(t, rig.Example("flights/flights.parquet"), filepath.Join(dir, "flights.parquet"))
 	rig.Copy(t, rig.Example("flights/flight_delay.yaml"), filepath.Join(dir, "flight_delay.yaml"))
+	var head, row []string
+	for i := range 30 {
+		head, row = append(head, fmt.Sprint("column_number_", i)), append(row, strings.Repeat("7", i%15+1))
+	}
+	rig.Write(t, filepath.Join(dir, "wide.csv"), strings.Join(head, ",")+"\n"+strings.Join(row, ",")+"\n")
+	rig.Write(t, filepath.Join(dir, "wrong.yaml"), wideFile)
+	rig.Write(t, filepath.Join(dir, "wide.yaml"), strings.Replace(wideFile, "colum_n", "column_n", 1))
 	for _, columns := range []int{40, 80, 200} {
 		if race.On && columns > 40 {
 			continue // each is a run
@@ -70,6 +89,8 @@ func TestTerminalWidths(t *testing.T) {
 		for _, args := range [][]string{
 			{"run", "flight_delay.yaml", "--set", "trees=10", "--workspace", fmt.Sprint("ws", columns)},
 			{"plan", "flight_delay.yaml"}, {"models", "--workspace", fmt.Sprint("ws", columns)},
+			{"check", "flight_delay.yaml"}, {"check", "wrong.yaml"}, {"check", "wide.yaml"}, {"peek", "wide.yaml", "kept"}, {"peek", "wide.yaml", "keptt"},
+			{"show", "latest", "--workspace", fmt.Sprint("ws", columns)},
 			{"ops"}, {"ops", "train.gbdt"}, {"help", "dag"}, {"help", "expressions"}, {"help", "types"},
 		} {
 			master, slave := terminal(t, columns)
@@ -77,6 +98,7 @@ func TestTerminalWidths(t *testing.T) {
 			c := rig.Command(ctx, dir, args...)
 			var out bytes.Buffer
 			c.Stdout, c.Stderr, c.Stdin = &out, slave, nil
+			wrong := slices.ContainsFunc(args, func(a string) bool { return a == "wrong.yaml" || a == "keptt" })
 			if args[0] != "run" {
 				c.Stdout = slave
 			}
@@ -91,21 +113,24 @@ func TestTerminalWidths(t *testing.T) {
 			slave.Close()
 			shown := <-done
 			master.Close()
-			if err != nil {
-				t.Fatalf("%s: %v\n%s%s", args[0], err, out.String(), shown)
+			if (err != nil) != wrong || wrong && !strings.Contains(shown, "error[E0") {
+				t.Fatalf("%s: %v\n%s%s", args, err, out.String(), shown)
 			}
 			if args[0] == "run" && (!strings.Contains(shown, "fit ") || !escapes.MatchString(shown)) {
 				t.Errorf("%d columns: no bars are shown: %q", columns, shown)
 			}
+			if args[0] == "peek" && !wrong && !regexp.MustCompile(`and \d+ columns:`).MatchString(shown) {
+				t.Errorf("%d columns: peek does not say what it leaves out:\n%s", columns, shown)
+			}
 			limit := columns
-			if args[0] == "plan" { // text for 80 columns wherever it goes
+			if args[0] == "plan" || args[0] == "show" { // text for 80 columns wherever it goes
 				limit = 80
 			}
 			if len(args) > 1 && (args[0] == "ops" || args[0] == "help") { // examples are as wide as they are
 				limit = max(limit, 80)
 			}
-			if line, w := widest(shown); args[0] != "models" && w > limit {
-				t.Errorf("%s, %d columns: a line of %d: %q", args[0], columns, w, line)
+			if line, w := widest(shown); w > limit {
+				t.Errorf("%s, %d columns: a line of %d: %q", args, columns, w, line)
 			}
 			if escapes.MatchString(out.String()) {
 				t.Errorf("%s: standard output, which is no terminal, has codes of one: %q", args[0], out.String())
