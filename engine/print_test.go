@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,6 +115,9 @@ func TestStages(t *testing.T) {
 		var want []string
 		for _, nodes := range exec.Stages(pl) {
 			var labels []string
+			if !slices.ContainsFunc(nodes, func(n *plan.Node) bool { return !n.Learns() || len(n.Out.Reads.Cols) > 0 }) {
+				continue // settled without a row: the plan says so, and a run has nothing to show
+			}
 			for _, n := range nodes {
 				if l := n.Label(); len(labels) == 0 || labels[len(labels)-1] != l {
 					labels = append(labels, l)
