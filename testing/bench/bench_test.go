@@ -198,8 +198,8 @@ func TestReportFitsTheScreen(t *testing.T) {
 func TestRowsAreComplete(t *testing.T) {
 	root := filepath.Join("..", "..")
 	all := append(Rows(root), EmptyQuery(root))
-	if len(all) != 21 {
-		t.Errorf("%d rows, not eleven, five of training, four of predicting and the empty one", len(all))
+	if len(all) != 29 {
+		t.Errorf("%d rows, not eleven, five of training, eight of forests, four of predicting and the empty one", len(all))
 	}
 	ends := map[string][]string{"duckdb": {".sql"}, "polars": {".polars.js"}, "xgboost": {".sql", ".py"}}
 	for _, q := range all {
@@ -334,6 +334,24 @@ func TestAUC(t *testing.T) {
 	}
 	if _, _, err := auc(context.Background(), put(t, "late,p\n1,1\n")); err == nil {
 		t.Error("a CSV file is taken for Parquet")
+	}
+}
+
+// Of classes the share of right ones counts, of numbers R2.
+func TestAccuracyAndR2(t *testing.T) {
+	rows := []scored{{1, 1}, {2, 3}, {3, 3}, {6, 5}}
+	path := predictions(t, ".npy", rows)
+	if got, n, err := accuracy(context.Background(), path); got != 0.5 || n != 4 || err != nil {
+		t.Errorf("accuracy %v of %d rows, %v", got, n, err)
+	}
+	// 2 wrong in squares, of 4+1+0+9
+	if got, n, err := determined(context.Background(), path); math.Abs(got-(1-2.0/14)) > 1e-15 || n != 4 || err != nil {
+		t.Errorf("R2 %v of %d rows, %v", got, n, err)
+	}
+	for _, score := range []func(context.Context, string) (float64, int, error){accuracy, determined} {
+		if got, _, err := score(context.Background(), predictions(t, ".npy", nil)); err == nil {
+			t.Errorf("no rows score %v", got)
+		}
 	}
 }
 

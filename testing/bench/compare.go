@@ -318,6 +318,41 @@ func auc(ctx context.Context, path string) (area float64, n int, err error) {
 	return pairs / (all[0] * all[1]), len(rows), nil
 }
 
+// accuracy is the share of rows of an array whose class is the one that was predicted.
+func accuracy(ctx context.Context, path string) (share float64, n int, err error) {
+	rows, err := npyScores(ctx, path)
+	if err != nil || len(rows) == 0 {
+		return 0, 0, cmp.Or(err, errNoRows)
+	}
+	right := 0
+	for _, r := range rows {
+		if r.p == r.late {
+			right++
+		}
+	}
+	return float64(right) / float64(len(rows)), len(rows), nil
+}
+
+// determined is R2 of an array: how much less the predictions are wrong, in squares, than the mean of the labels is.
+func determined(ctx context.Context, path string) (r2 float64, n int, err error) {
+	rows, err := npyScores(ctx, path)
+	if err != nil || len(rows) == 0 {
+		return 0, 0, cmp.Or(err, errNoRows)
+	}
+	mean := 0.0
+	for _, r := range rows {
+		mean += r.late / float64(len(rows))
+	}
+	wrong, spread := 0.0, 0.0
+	for _, r := range rows {
+		wrong += float64((r.late - r.p) * (r.late - r.p))
+		spread += float64((r.late - mean) * (r.late - mean))
+	}
+	return 1 - wrong/spread, len(rows), nil
+}
+
+var errNoRows = errors.New("no rows")
+
 // scored is a label with its prediction.
 type scored struct{ late, p float64 }
 

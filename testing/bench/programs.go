@@ -62,6 +62,27 @@ func training(name string, data func(ctx context.Context, s *Setup) ([]string, e
 	}
 }
 
+// growing is a row that times a forest of 100 trees; rows is how many of the rows are learnt from, 0 all.
+func growing(name string, data func(ctx context.Context, s *Setup) ([]string, error), doc, learner string, rows int, more ...string) Query {
+	args := func(first ...string) []string {
+		return append(append(first, "--learner", learner, "--train", strconv.Itoa(rows)), more...)
+	}
+	score := auc
+	switch learner {
+	case "numbers":
+		score = determined
+	case "multiclass":
+		score = accuracy
+	}
+	return Query{
+		Name: name, Doc: doc, File: "train", Ext: ".npy", Peers: []string{"sklearn"},
+		RowsMin: standardRows, RowsMax: standardRows, Score: score, Near: 0.005, Far: 0.03,
+		Program: &Program{Core: "train only", Data: data, Args: map[string][]string{
+			"headrace": args(Self, train.Arg), "sklearn": args("sk_forest_arrays.py"),
+		}},
+	}
+}
+
 // predicting is a row that times a model of trees, learnt from 200,000 rows: predicting the rows to test five times.
 func predicting(name string, data func(ctx context.Context, s *Setup) ([]string, error), doc string, leaves int) Query {
 	q := training(name, data, doc, leaves, "--train", "200000", "--predict", "5")
@@ -103,6 +124,30 @@ func flights(ctx context.Context, s *Setup) ([]string, error) {
 
 func gaps(ctx context.Context, s *Setup) ([]string, error) {
 	return s.each("gaps", func(dir string, seed uint64) error { return train.Flights(ctx, dir, seed, s.Source, 0.05) })
+}
+
+func delays(ctx context.Context, s *Setup) ([]string, error) {
+	return s.each("delays", func(dir string, seed uint64) error { return train.Delays(ctx, dir, seed, s.Source) })
+}
+
+func odd(_ context.Context, s *Setup) ([]string, error) {
+	return s.each("odd", func(dir string, seed uint64) error { return train.Odd(dir, seed, 1e6) })
+}
+
+// adult and covertype lie beside the flights.
+func adult(ctx context.Context, s *Setup) ([]string, error) {
+	return s.files(ctx, "adult", "income", "adult/adult_train.parquet", "adult/adult_test.parquet")
+}
+
+func covertype(ctx context.Context, s *Setup) ([]string, error) {
+	return s.files(ctx, "covertype", "Cover_Type", "covtype15k/covtype.parquet")
+}
+
+func (s *Setup) files(ctx context.Context, name, label string, files ...string) ([]string, error) {
+	for i, f := range files {
+		files[i] = filepath.Join(filepath.Dir(s.Source), filepath.FromSlash(f))
+	}
+	return s.each(name, func(dir string, seed uint64) error { return train.File(ctx, dir, seed, label, files...) })
 }
 
 // each makes data of every seed, each in a folder of its own.

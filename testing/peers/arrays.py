@@ -20,6 +20,9 @@ flags.add_argument("--threads", type=int, default=2)
 flags.add_argument("--train", type=int, default=0, help="how many of the rows to train on; 0: all")
 flags.add_argument("--predict", type=int, default=0, help="time predicting the rows to test, so many times")
 flags.add_argument("--single", type=int, default=0, help="time predicting so many of them one at a time")
+flags.add_argument("--learner", default="", help="of sk_forest_arrays.py: forest, extra, numbers, multiclass or isolation")
+flags.add_argument("--rows", type=int, default=1, help="of a forest, rows per leaf at least")
+flags.add_argument("--target", default="", help="the column that is learnt, and is no feature; if not given, the label")
 flags.add_argument("--categories", action="store_true", help="columns of codes are categories, not numbers")
 flags.add_argument("--out")
 flags.add_argument("--account")
@@ -30,16 +33,19 @@ import numpy as np
 
 with open(os.path.join(a.folder, "meta.json")) as f:
     meta = json.load(f)
-COLUMNS, ROWS, TEST = len(meta["Names"]), meta["Rows"], meta["Test"]
+NAMES, ROWS, TEST = meta["Names"], meta["Rows"], meta["Test"]
+FEATURES = [j for j, name in enumerate(NAMES) if name != a.target]
 CATEGORIES = [a.categories and n > 0 for n in meta["Levels"]]
 
 
 def rows(start, n):
     """n rows as an array of rows, which is what the peers take, and their labels."""
-    x = np.empty((n, COLUMNS), np.float32)
+    x = np.empty((n, len(FEATURES)), np.float32)
     path = os.path.join(a.folder, "x.f32")
-    for j in range(COLUMNS):
-        x[:, j] = np.fromfile(path, np.float32, n, offset=4 * (j * ROWS + start))
+    for to, j in enumerate(FEATURES):
+        x[:, to] = np.fromfile(path, np.float32, n, offset=4 * (j * ROWS + start))
+    if a.target:
+        return x, np.fromfile(path, np.float32, n, offset=4 * (NAMES.index(a.target) * ROWS + start)).astype(np.float64)
     return x, np.fromfile(os.path.join(a.folder, "y.f64"), np.float64, n, offset=8 * start)
 
 

@@ -41,7 +41,7 @@ func TestDense(t *testing.T) {
 }
 
 func TestFlightTable(t *testing.T) {
-	f, err := FlightTable(context.Background(), flights(t, 1000), 0)
+	f, err := FlightTable(context.Background(), flights(t, 1000), 0, Late)
 	if err != nil {
 		t.Fatal(err)
 	}

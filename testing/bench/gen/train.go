@@ -16,9 +16,20 @@ type Table struct {
 
 const laneTest = 200
 
-// FlightTable is the real flights as numbers, and whether each was more than 15 minutes late. A fifth, drawn by the seed, stands at the end;
-// else the order is the file's.
-func FlightTable(ctx context.Context, path string, seed uint64) (Table, error) {
+// Late is 1 of a flight more than 15 minutes late.
+func Late(minutes int64) float64 {
+	if minutes > 15 {
+		return 1
+	}
+	return 0
+}
+
+// Minutes is how late a flight was, as far as it is usual: two hours at most, and a quarter early.
+func Minutes(minutes int64) float64 { return float64(min(max(minutes, -15), 120)) }
+
+// FlightTable is the real flights as numbers, and a label of how late each was. A fifth, drawn by the seed, stands at the end; else the
+// order is the file's.
+func FlightTable(ctx context.Context, path string, seed uint64, label func(minutes int64) float64) (Table, error) {
 	s, err := read(ctx, path)
 	if err != nil {
 		return Table{}, err
@@ -41,11 +52,7 @@ func FlightTable(ctx context.Context, path string, seed uint64) (Table, error) {
 			for j, v := range []int64{monthOf(days), date % day / 3600e6, (days + 4) % 7, s.distance[i], int64(s.origin[i]), int64(s.destination[i])} {
 				t.X[j] = append(t.X[j], float32(v))
 			}
-			late := 0.0
-			if s.delay[i] > 15 {
-				late = 1
-			}
-			t.Label = append(t.Label, late)
+			t.Label = append(t.Label, label(s.delay[i]))
 		}
 	}
 	return t, nil

@@ -28,21 +28,23 @@ type Meta struct {
 
 // Dense makes the folder of so many dense rows to train on and a fifth as many to test on, where it is not there yet.
 func Dense(dir string, seed uint64, rows int) error {
-	return prepare(dir, func() (gen.Table, error) {
-		t := gen.Table{Test: rows / 5, Levels: make([]int, gen.DenseFeatures)}
-		t.X, t.Label = gen.Dense(seed<<32, rows+t.Test)
-		for j := range t.X {
-			t.Names = append(t.Names, fmt.Sprintf("x%d", j))
-		}
-		return t, nil
-	})
+	return prepare(dir, func() (gen.Table, error) { return denseTable(seed, rows), nil })
+}
+
+func denseTable(seed uint64, rows int) gen.Table {
+	t := gen.Table{Test: rows / 5, Levels: make([]int, gen.DenseFeatures)}
+	t.X, t.Label = gen.Dense(seed<<32, rows+t.Test)
+	for j := range t.X {
+		t.Names = append(t.Names, fmt.Sprintf("x%d", j))
+	}
+	return t
 }
 
 // Flights makes the folder of the real flights of a file, where it is not there yet. The seed draws the fifth to test on, and which values are
 // taken out: a share of them.
 func Flights(ctx context.Context, dir string, seed uint64, source string, missing float64) error {
 	return prepare(dir, func() (gen.Table, error) {
-		t, err := gen.FlightTable(ctx, source, seed)
+		t, err := gen.FlightTable(ctx, source, seed, gen.Late)
 		random := rand.New(rand.NewPCG(seed, 1))
 		for _, x := range t.X {
 			for i := range x {
@@ -53,6 +55,25 @@ func Flights(ctx context.Context, dir string, seed uint64, source string, missin
 		}
 		return t, err
 	})
+}
+
+// Delays makes the folder of the real flights and how late they were.
+func Delays(ctx context.Context, dir string, seed uint64, source string) error {
+	return prepare(dir, func() (gen.Table, error) { return gen.FlightTable(ctx, source, seed, gen.Minutes) })
+}
+
+// Odd makes the folder of so many dense rows to train on and a fifth as many to test on, of which a hundredth are odd.
+func Odd(dir string, seed uint64, rows int) error {
+	return prepare(dir, func() (gen.Table, error) {
+		t := denseTable(seed, rows)
+		gen.Spoil(seed<<32, &t)
+		return t, nil
+	})
+}
+
+// File makes the folder of Parquet files of one schema, end to end.
+func File(ctx context.Context, dir string, seed uint64, label string, paths ...string) error {
+	return prepare(dir, func() (gen.Table, error) { return gen.FileTable(ctx, seed, label, paths) })
 }
 
 func prepare(dir string, table func() (gen.Table, error)) error {

@@ -23,6 +23,10 @@ func Main(args []string) error {
 	rows := f.Int("train", 0, "how many of the rows to train on; 0: all")
 	times := f.Int("predict", 0, "time predicting the rows to test, so many times, in place of the fit")
 	single := f.Int("single", 0, "time predicting so many of the rows to test one at a time, in place of the fit")
+	var grow forestOptions
+	f.StringVar(&grow.learner, "learner", "", "a forest in place of boosted trees: forest, extra, numbers, multiclass or isolation")
+	f.StringVar(&grow.target, "target", "", "of a forest, the column that is learnt; if not given, the label")
+	f.IntVar(&grow.rows, "rows", 0, "of a forest, rows per leaf at least; if not given, one")
 	threads := f.Int("threads", 2, "threads")
 	categories := f.Bool("categories", false, "columns of codes are categories, not numbers")
 	out := f.String("out", "", "file of the predictions")
@@ -45,31 +49,35 @@ func Main(args []string) error {
 	all := account.Start("making ready")
 	each := parallel(*threads)
 	var did account.Account
-	model, err := fit(&a, n, each, o, &did)
+	var m *served
+	var model *gbdt.Model
+	if grow.learner != "" {
+		grow.trees = o.Trees
+		m, err = learn(&a, n, each, &grow, &did)
+	} else {
+		model, err = fit(&a, n, each, o, &did)
+	}
 	if err != nil {
 		return err
 	}
+	end := account.Start("prediction")
+	if m == nil {
+		if m, err = serve(&a, model); err != nil {
+			return err
+		}
+	}
 	if *times+*single == 0 {
-		end := account.Start("prediction")
 		if *out != "" {
-			m, err := serve(&a, model)
-			if err == nil {
-				err = m.predict(&a, each, *out)
-			}
-			if err != nil {
+			if err := m.predict(each, *out); err != nil {
 				return err
 			}
 		}
 		did.Apart = []account.Phase{end()}
 		return did.Write(*told)
 	}
-	m, err := serve(&a, model)
-	if err != nil {
-		return err
-	}
 	work, err := m.timed(each, *times, *single)
 	if err == nil && *out != "" {
-		err = m.predict(&a, each, *out)
+		err = m.predict(each, *out)
 	}
 	if err != nil {
 		return err

@@ -17,14 +17,24 @@ const cut = 1 << 14
 // served is a model as it is published, and the rows to test as columns.
 type served struct {
 	graph program.Graph
+	out   int // which of what the program makes is scored
 	cols  []batch.Column
+	label []float64
 	rows  int
 	ctx   sync.Pool // of *batch.Ctx
 }
 
-func serve(a *arrays, model *gbdt.Model) (*served, error) {
-	m := &served{rows: a.Test}
+func newServed(rows int) *served {
+	m := &served{rows: rows, label: make([]float64, rows)}
 	m.ctx.New = func() any { return new(batch.Ctx) }
+	return m
+}
+
+func serve(a *arrays, model *gbdt.Model) (*served, error) {
+	m := newServed(a.Test)
+	if err := readAt(a.y, m.label, a.Rows-a.Test); err != nil {
+		return nil, err
+	}
 	k := &program.Trees{Base: model.Base[0], Link: program.Sigmoid}
 	var in []program.Named
 	for j, name := range a.Names {
@@ -91,17 +101,17 @@ func (m *served) all(each func(int, func(int)), p []float64) error {
 		}
 		out, err := m.graph.Batch(ctx, len(parts[i]), cols)
 		if errs[i] = err; err == nil {
-			copy(parts[i], out[0].Float64s())
+			copy(parts[i], ctx.Floats(out[m.out]))
 		}
 	})
 	return errors.Join(errs...)
 }
 
 // predict writes the predictions of the rows to test to a file.
-func (m *served) predict(a *arrays, each func(int, func(int)), out string) error {
-	label, p := make([]float64, m.rows), make([]float64, m.rows)
-	if err := errors.Join(readAt(a.y, label, a.Rows-a.Test), m.all(each, p)); err != nil {
+func (m *served) predict(each func(int, func(int)), out string) error {
+	p := make([]float64, m.rows)
+	if err := m.all(each, p); err != nil {
 		return err
 	}
-	return save(out, label, p)
+	return save(out, m.label, p)
 }

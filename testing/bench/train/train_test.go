@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -92,5 +93,57 @@ func TestRows(t *testing.T) {
 	}
 	if _, err := a.rows(2, 2); err == nil {
 		t.Error("rows beyond the last are read")
+	}
+}
+
+// Forests are fitted as the engine fits them, and what is scored is told apart: of odd rows, of classes, of a column in place of the label.
+func TestForests(t *testing.T) {
+	dense, odd := t.TempDir(), t.TempDir()
+	if err := errors.Join(Dense(dense, 3, 3000), Odd(odd, 3, 3000)); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		dir  string
+		how  []string
+		more float64 // how much greater predictions are where labels are above their mean
+	}{
+		{dense, []string{"--learner", "forest"}, 0.1},
+		{dense, []string{"--learner", "extra"}, 0.1},
+		{dense, []string{"--learner", "multiclass"}, 0.2},
+		{dense, []string{"--learner", "numbers", "--target", "x24", "--rows", "5"}, 1},
+		{odd, []string{"--learner", "isolation"}, 0.05},
+	} {
+		out, told := filepath.Join(x.dir, "p.npy"), filepath.Join(x.dir, "told.json")
+		if err := Main(append(x.how, "--trees", "20", "--threads", "2", "--out", out, "--account", told, x.dir)); err != nil {
+			t.Fatal(x.how, err)
+		}
+		if did, err := account.Read(told); err != nil || did.Core <= 0 {
+			t.Errorf("%s: %+v, %v", x.how, did, err)
+		}
+		text, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := text[10+int(binary.LittleEndian.Uint16(text[8:])):]
+		at := func(i, j int) float64 { return math.Float64frombits(binary.LittleEndian.Uint64(rows[24*i+8*j:])) }
+		mean := 0.0
+		for i := range 600 {
+			mean += at(i, 1) / 600
+		}
+		var sum, n [2]float64
+		for i := range 600 {
+			side := 0
+			if at(i, 1) > mean {
+				side = 1
+			}
+			sum[side] += at(i, 2)
+			n[side]++
+		}
+		if more := sum[1]/n[1] - sum[0]/n[0]; !(more > x.more) {
+			t.Errorf("%s: predictions are %v greater where labels are", x.how, more)
+		}
+	}
+	if err := Main([]string{"--learner", "bush", dense}); err == nil {
+		t.Error("a bush is a forest")
 	}
 }
