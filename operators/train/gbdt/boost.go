@@ -325,9 +325,17 @@ func (b *booster) tree(output, dropped int) int {
 	}
 	if b.dropout != nil {
 		b.dropout.add(b, output, values, pieces, table)
+	} else {
+		b.advance(output, t, values, table)
 	}
+	b.m.Trees = append(b.m.Trees, g.tree(t, values, cover))
+	return len(values)
+}
+
+// advance moves the scores of an output by a tree.
+func (b *booster) advance(output int, t *grown, values []float64, table *leafTable) {
 	score := b.loss.score[output]
-	if b.loss.all != nil && b.dropout == nil && len(b.m.Trees)+1 < b.o.Trees {
+	if b.loss.all != nil && len(b.m.Trees)+1 < b.o.Trees {
 		b.loss.advance(b.grad[output], t.leaves, values)
 	} else {
 		addTo(score, b.team, t.leaves, values)
@@ -337,11 +345,7 @@ func (b *booster) tree(output, dropped int) int {
 			score[r] += values[b.where[begin+i]]
 		}
 	})
-	switch {
-	case b.val == nil:
-	case b.dropout != nil: // which has found the leaves
-		b.dropout.valid.move(b.team, b.val.meter.score[output], []int{len(b.m.Trees)}, [][]float64{values})
-	default:
+	if b.val != nil {
 		score := b.val.meter.score[output]
 		b.team.Blocks(len(score), func(_, begin, end int) {
 			for r := begin; r < end; r++ {
@@ -349,8 +353,6 @@ func (b *booster) tree(output, dropped int) int {
 			}
 		})
 	}
-	b.m.Trees = append(b.m.Trees, g.tree(t, values, cover))
-	return len(values)
 }
 
 // place finds the leaf of each row of rest, and counts the rows of each leaf with them.

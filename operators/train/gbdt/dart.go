@@ -105,9 +105,11 @@ func (r *routesOf[T]) add(t *trees.Team, n int, pieces []span, rows, where []int
 			leaf[row] = T(pieces[i].leaf)
 		}
 	})
-	for i, row := range rows {
-		leaf[row] = T(where[i])
-	}
+	t.Blocks(len(rows), func(_, begin, end int) {
+		for i := begin; i < end; i++ {
+			leaf[rows[i]] = T(where[i])
+		}
+	})
 	r.leaf = append(r.leaf, leaf)
 }
 
@@ -133,15 +135,19 @@ func (r *routesOf[T]) move(t *trees.Team, score []float64, at []int, leaf [][]fl
 	})
 }
 
-// add takes the tree just grown, whose leaves it puts on their grid.
+// add takes the tree just grown, whose leaves it puts on their grid, and moves the scores by it.
 func (d *dropout) add(b *booster, output int, values []float64, pieces []span, table *leafTable) {
 	for i, v := range values {
 		values[i] = round(v, b.loss.unit[output])
 	}
 	d.resize(b, output, largest(values))
+	at, leaf := []int{len(b.m.Trees)}, [][]float64{values}
 	d.train.add(b.team, b.loss.d.N, pieces, b.rest, b.where)
+	d.train.move(b.team, b.loss.score[output], at, leaf)
 	if b.val != nil {
-		d.valid.find(b.team, len(b.val.meter.score[0]), table, b.val.bytes)
+		score := b.val.meter.score[output]
+		d.valid.find(b.team, len(score), table, b.val.bytes)
+		d.valid.move(b.team, score, at, leaf)
 	}
 }
 
