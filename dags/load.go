@@ -673,6 +673,7 @@ type gatesBlock struct {
 	From     string   `param:"from" required:"true" doc:"the evaluate step that gives the metrics"`
 	FirstRun string   `param:"first_run" enum:"pass|fail" doc:"what decides the lines that name champion while there is none"`
 	Overlap  string   `param:"champion_overlap" enum:"allow" doc:"allow: rows that the champion has learnt from do not fail the gate"`
+	Groups   string   `param:"group_overlap" enum:"allow" doc:"allow: groups of a ranking with rows in train too do not fail the gate"`
 	Require  []string `param:"require" required:"true" doc:"what must hold, a comparison a line"`
 }
 
@@ -682,7 +683,7 @@ func (x *loader) gates(n *param.Node) {
 	}
 	var b gatesBlock
 	x.decode(n, &b)
-	g := &Gates{FirstRun: b.FirstRun, Overlap: b.Overlap, Place: n.Place}
+	g := &Gates{FirstRun: b.FirstRun, Overlap: b.Overlap, Groups: b.Groups, Place: n.Place}
 	if k := x.p.Root.Key("gates"); k != nil {
 		g.Place = k.Place
 	}
@@ -706,7 +707,7 @@ func (x *loader) gates(n *param.Node) {
 			champion = champion || championWord.MatchString(it.Text)
 		}
 	}
-	if champion && n.Get("first_run") == nil && !hasNear(n, "first_run", map[string]bool{"from": true, "require": true, "champion_overlap": true}) {
+	if champion && n.Get("first_run") == nil && !hasNear(n, "first_run", map[string]bool{"from": true, "require": true, "champion_overlap": true, "group_overlap": true}) {
 		x.add(n.Key("require"), diag.MissingKey, "first_run: pass, or first_run: fail", "a line names champion, and first_run does not say what holds while there is none")
 	}
 }

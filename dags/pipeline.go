@@ -132,6 +132,7 @@ type Gates struct {
 	From         Ref
 	FirstRun     string // "pass" or "fail"
 	Overlap      string // "allow" or ""
+	Groups       string // "allow" or "", of groups in train and in test
 	Require      []Line
 	Place        diag.Place
 	RequirePlace diag.Place

@@ -11,7 +11,7 @@ import (
 	"github.com/headrace/headrace/operators"
 )
 
-// overlapMax is the share of evaluated rows that the champion may have learnt from.
+// overlapMax is the share of evaluated rows that the champion may have learnt from, and of evaluated groups that may be in train.
 const overlapMax = 0.01
 
 // gates decides. Every line is decided and said, also when one before it failed.
@@ -65,6 +65,11 @@ func (r *runner) gates(context.Context) error {
 	}
 	overlap("champion overlap", "the champion", ev.Overlap)
 	overlap("continue overlap", ev.Before+", which the model goes on from,", ev.BeforeOverlap)
+	if share := float64(ev.GroupsLearnt) / math.Max(1, float64(ev.Groups)); share > overlapMax && g.Groups != "allow" {
+		r.out.Passed = false
+		r.out.Gates = append(r.out.Gates, report.Gate{Line: "group overlap", Reason: ev.Parted() +
+			", more than 1%; sample.split: {by: group} keeps them together; gates.group_overlap: allow lets it pass"})
+	}
 	if err := r.run.Event("gates", map[string]any{"passed": r.out.Passed, "lines": r.out.Gates}); err != nil {
 		return err
 	}

@@ -524,6 +524,7 @@ func (r *runner) evaluate(ctx context.Context) (err error) {
 		for _, n := range r.pl.Evals {
 			if n.Node == e.Node {
 				v.Notes = n.Model.Full().Notes
+				v.Group, v.Groups, v.GroupsLearnt, v.GroupLearnt, v.Split = n.Node.Site.Task.Group, e.Groups.All, e.Groups.Learnt, e.Groups.Example, n.Split()
 				b := n.Model.Out.Model.Before
 				if b != nil {
 					v.Before, v.BeforeOverlap, v.Valid, v.ValidOverlap = b.String(), e.Overlap[""], e.Valid.All, e.Valid.Some

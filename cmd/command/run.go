@@ -258,8 +258,10 @@ func metricsTable(w io.Writer, e report.Evaluation) {
 	for _, s := range e.Unknown() {
 		fmt.Fprintf(w, "  %s\n", s)
 	}
-	if s := e.Stopped(); s != "" {
-		fmt.Fprintf(w, "  %s\n", s)
+	for _, s := range []string{e.Stopped(), e.Parted()} {
+		if s != "" {
+			fmt.Fprintf(w, "  %s\n", s)
+		}
 	}
 }
 

@@ -251,6 +251,7 @@ type Evaluation struct {
 	Overlap map[string]int64 // rows that a scored model, or the one that the new one goes on from, has learnt from, of Rows
 	Rows    int64
 	Valid   Share // of the rows that the new model's early stopping measures on, those that the one that it goes on from has learnt from
+	Groups  Groups
 }
 
 // Share is some rows of all.
@@ -298,6 +299,8 @@ type evaluating struct {
 	rows    int64
 	overlap map[string]int64
 	valid   Share
+	groups  *parting // of a ranking
+	grant   func(int64) error
 }
 
 func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Evaluation, models func(*plan.Evaluation) []Scored) (out []Evaluation, err error) {
@@ -317,7 +320,8 @@ func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Eval
 			wants = append(wants, want{ev.Node.In[0], r.Cols, &sink{parts: r.Parts, take: p.add}})
 			continue
 		}
-		e := &evaluating{Evaluation: ev, models: models(ev), raw: ev.RawColumns(), overlap: map[string]int64{}, accs: make([]operators.Acc, x.opt.Workers)}
+		e := &evaluating{Evaluation: ev, models: models(ev), raw: ev.RawColumns(), overlap: map[string]int64{}, accs: make([]operators.Acc, x.opt.Workers),
+			groups: newParting(ev.Node, x.opt.Workers), grant: x.grant}
 		for _, m := range e.models {
 			e.names = append(e.names, m.Name)
 		}
@@ -342,6 +346,9 @@ func (x *Exec) evaluate(ctx context.Context, from *plan.Node, evals []*plan.Eval
 		}}})
 		if m := ev.Model.Out; m.Model.Before != nil && len(e.models[0].Splits) > 0 && m.Reads.Parts.Has(batch.Valid) {
 			wants = append(wants, want{n.In[0], cols[len(n.Out.Reads.Cols):], &sink{parts: batch.ValidRows, take: e.addValid}})
+		}
+		if e.groups != nil {
+			wants = append(wants, want{n.In[0], []string{e.groups.column}, &sink{parts: batch.TrainRows, take: e.addLearnt}})
 		}
 	}
 	if err := x.scan(ctx, from, wants, st, nil); err != nil {
@@ -465,7 +472,21 @@ func (e *evaluating) add(w int, c *batch.Ctx, b batch.Batch) error {
 		e.overlap[e.models[k].Name] += n
 	}
 	e.mu.Unlock()
-	return inStep(e.Node, Guard(func() error { return e.accs[w].Add(c, in) }))
+	err = inStep(e.Node, Guard(func() error { return e.accs[w].Add(c, in) }))
+	if err != nil || e.groups == nil {
+		return err
+	}
+	g := e.groups
+	return inStep(e.Node, g.add(&g.measured[w], &in.Cols[g.at(e.Node.Out.Reads.Cols)], e.grant))
+}
+
+// addLearnt takes the groups of train rows. b has the group alone.
+func (e *evaluating) addLearnt(w int, c *batch.Ctx, b batch.Batch) error {
+	b = selected(c, b, batch.TrainRows, nil)
+	if b.N == 0 {
+		return nil
+	}
+	return inStep(e.Node, e.groups.add(&e.groups.learnt[w], &b.Cols[0], e.grant))
 }
 
 // addValid counts the valid rows that the model that the new one goes on from has learnt from. b has the raw columns alone.
@@ -489,7 +510,11 @@ func (e *evaluating) finish(env operators.Env) (Evaluation, error) {
 		return Evaluation{}, noRows(e.Node)
 	}
 	res, err := e.Node.Op.(operators.Reduce).Finish(e.Node.Site, e.names, env, e.accs[0])
-	return Evaluation{e.Node, res, e.overlap, e.rows, e.valid}, err
+	out := Evaluation{Node: e.Node, Result: res, Overlap: e.overlap, Rows: e.rows, Valid: e.valid}
+	if e.groups != nil {
+		out.Groups = e.groups.finish()
+	}
+	return out, err
 }
 
 // countLearnt counts the rows that a split sends to train.

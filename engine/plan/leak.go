@@ -166,7 +166,7 @@ func (m *maker) leak(n, from *Node) (diag.Diagnostic, bool) {
 	}
 	if held := n.Out.Reads.Parts & from.Here &^ may; held != 0 && !m.dirty(from) {
 		return diag.New(diag.Leak, diag.At{}, "%s learns from %s rows of %s", n.name(), partNames(held), from.name()).
-			WithHelp("let it read the train part alone: %s.train", m.splitName(from)), true
+			WithHelp("let it read the train part alone: %s.train", splitName(from)), true
 	}
 	rows := ancestors(from, true)
 	for _, a := range m.Nodes { // through a break, rows of held-out parts become train rows
@@ -176,7 +176,7 @@ func (m *maker) leak(n, from *Node) (diag.Diagnostic, bool) {
 		for _, in := range a.In {
 			if held := in.Here &^ batch.TrainRows; held != 0 && !m.dirty(in) {
 				return diag.New(diag.Leak, diag.At{}, "%s learns from %s, which is made of %s rows too", n.name(), a.name(), partNames(held)).
-					WithHelp("make it from the train part alone: from: %s.train", m.splitName(in)), true
+					WithHelp("make it from the train part alone: from: %s.train", splitName(in)), true
 			}
 		}
 	}
@@ -203,7 +203,7 @@ func partNames(p batch.Parts) string {
 }
 
 // splitName is what a reference calls the nearest split that n's rows come from.
-func (m *maker) splitName(n *Node) string {
+func splitName(n *Node) string {
 	for a := n; ; a = a.In[0] {
 		if a.Out.Splits && a.Step != nil {
 			return a.Step.Name

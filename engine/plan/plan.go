@@ -197,6 +197,9 @@ type Evaluation struct {
 	Champion []string
 }
 
+// Split is the name of the step that parts the rows that are measured from those that are learnt from.
+func (e *Evaluation) Split() string { return splitName(e.Node) }
+
 // Options say how a plan is made.
 type Options struct {
 	Open func(s *dags.Source, want []connectors.Want) (connectors.Dataset, diag.List)

@@ -237,8 +237,10 @@ func evaluated(e Evaluation, brief bool, charts *int) evaluation {
 	for _, s := range e.Unknown() {
 		v.Notes = append(v.Notes, "W"+visibleText(s)[1:]+".")
 	}
-	if s := e.Stopped(); s != "" {
-		v.Notes = append(v.Notes, Visible(s)+".")
+	for _, s := range []string{e.Stopped(), e.Parted()} {
+		if s != "" {
+			v.Notes = append(v.Notes, Visible(s)+".")
+		}
 	}
 	for _, m := range fresh.Metrics {
 		v.Metrics = append(v.Metrics, compared(m, champion))

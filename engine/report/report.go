@@ -47,6 +47,21 @@ type Evaluation struct {
 	BeforeUntold    string          // as Untold
 	Valid           int64           // rows that early stopping measured on; not counted where nothing is gone on from
 	ValidOverlap    int64           // of Valid, how many the model before has learnt from
+	Group           string          // of a ranking, the column
+	Groups          int64           // of Rows; not counted where train rows are measured
+	GroupsLearnt    int64           // of Groups, of how many there are train rows too
+	GroupLearnt     string          // one of them
+	Split           string          // the step that parts them
+}
+
+// Parted says that groups of a ranking are among the train rows too: the model looks better there than it is on groups that it has not
+// seen. "" where none is.
+func (e Evaluation) Parted() string {
+	if e.GroupsLearnt == 0 {
+		return ""
+	}
+	return fmt.Sprintf("step %q parts groups: %s of %s (%s %s) have train rows too", e.Split, Count(e.GroupsLearnt), Plural(e.Groups, "measured group"),
+		Visible(e.Group), Visible(e.GroupLearnt))
 }
 
 // Unknown says of models that it is not known which of the rows they have learnt from, and why.
