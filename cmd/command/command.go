@@ -192,27 +192,23 @@ before a row is read.`,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		msg, _, _ := strings.Cut(err.Error(), ": strconv.") // Go's own words say nothing to who typed it
-		return usage{fmt.Errorf("%s: %s (headrace help %s)", c.Name(), msg, c.Name())}
+		if !c.HasParent() {
+			return usage{fmt.Errorf("%s (headrace help)", msg)}
+		}
+		return usage{fmt.Errorf("%s: %s (headrace help %s)", c.Name(), msg, strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" "))}
 	})
-	root.SetHelpCommand(help(root))
 	root.PersistentFlags().StringVar(&a.workspace, "workspace", env("HEADRACE_WORKSPACE", ".headrace"), "folder of runs, models and cache (HEADRACE_WORKSPACE)")
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	root.AddCommand(a.check(), a.plan(), a.run(), a.peek(), a.runs(), a.show(), a.models(), a.predict(), a.version())
-	root.AddCommand(a.more()...)
+	help := help(root)
+	groups := a.groups(help)
+	for _, g := range groups {
+		root.AddCommand(g.commands...)
+	}
 	root.AddCommand(a.topics()...)
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(help)
+	root.SetHelpFunc(func(c *cobra.Command, _ []string) { a.usage(c, groups) })
 	return root
-}
-
-// help is the command of that name. Cobra's own shows the list of commands for a name that is none, and ends well.
-func help(root *cobra.Command) *cobra.Command {
-	return &cobra.Command{Use: "help [COMMAND]", Short: "Help about any command", RunE: func(_ *cobra.Command, args []string) error {
-		c, rest, err := root.Find(args)
-		if err != nil || len(rest) > 0 {
-			return usage{fmt.Errorf("no command %q: headrace help lists them", strings.Join(args, " "))}
-		}
-		c.InitDefaultHelpFlag()
-		return c.Help()
-	}}
 }
 
 func env(name, otherwise string) string {

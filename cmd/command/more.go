@@ -22,11 +22,6 @@ import (
 	"github.com/headrace/headrace/operators/param"
 )
 
-// more are the commands beside the run: what there is, what a file holds, a first DAG file.
-func (a *app) more() []*cobra.Command {
-	return []*cobra.Command{a.test(), a.inspect(), a.new(), a.ops(), a.schema(), a.graph()}
-}
-
 func (a *app) test() *cobra.Command {
 	c := &cobra.Command{Use: "test FILE", Short: "Run the tests that stand in a DAG file", Args: oneFile(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -82,8 +82,10 @@ func (a *app) run() *cobra.Command {
 	var to, output, sample string
 	var noPublish bool
 	c := &cobra.Command{Use: "run FILE", Short: "Run a DAG file: learn, evaluate, gate, publish", Args: oneFile(1),
-		Long: `Run checks the DAG file, runs it, evaluates the new model beside the one in use, decides by the gates,
-and publishes. Exit codes: 0 done; 2 invalid file or arguments; 3 refused by a gate; 4 data; 6 memory;
+		Long: `Run checks the DAG file, fits its steps, evaluates the new model and the champion on the same rows, tests the gates,
+and publishes if all pass.
+
+Exit codes: 0 done; 2 invalid file or arguments; 3 refused by a gate; 4 data; 6 memory;
 75 try again (disk full, another run of this DAG under way); 130, 143 stopped by a signal; 1 internal.
 
 With --to STEP -o FILE only what STEP needs is run and its rows are written, with _part and _row.`,

@@ -92,6 +92,7 @@ func TestTerminalWidths(t *testing.T) {
 			{"check", "flight_delay.yaml"}, {"check", "wrong.yaml"}, {"check", "wide.yaml"}, {"peek", "wide.yaml", "kept"}, {"peek", "wide.yaml", "keptt"},
 			{"show", "latest", "--workspace", fmt.Sprint("ws", columns)},
 			{"ops"}, {"ops", "train.gbdt"}, {"help", "dag"}, {"help", "expressions"}, {"help", "types"},
+			{"help"}, {"help", "run"}, {"help", "models"}, {"predict", "--help"}, {"models", "promote", "--help"},
 		} {
 			master, slave := terminal(t, columns)
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -126,7 +127,7 @@ func TestTerminalWidths(t *testing.T) {
 			if args[0] == "plan" || args[0] == "show" { // text for 80 columns wherever it goes
 				limit = 80
 			}
-			if len(args) > 1 && (args[0] == "ops" || args[0] == "help") { // examples are as wide as they are
+			if len(args) > 1 && args[0] == "ops" || args[0] == "help" || args[len(args)-1] == "--help" { // examples and flags are as wide as they are
 				limit = max(limit, 80)
 			}
 			if line, w := widest(shown); w > limit {
