@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/headrace/headrace/cmd/command"
+	"github.com/headrace/headrace/operators/diag"
 	"github.com/headrace/headrace/testing/cases/rig"
 )
 
@@ -290,6 +292,19 @@ func TestFurtherMistakes(t *testing.T) {
 	}
 }
 
+// The reference shows a mistake for a code: each gives that code, at the place that it marks, and no other.
+func TestExamplesOfCodes(t *testing.T) {
+	for code, e := range command.CodeExamples() {
+		m := mistake{name: string(code), old: e.Old, new: e.New, code: string(code)}
+		text := plant(t, flights(t), m)
+		if code.Severity() == diag.Error {
+			checkFile(t, m.name, text, m.code)
+			continue
+		}
+		checkWarning(t, m, text)
+	}
+}
+
 // What may be meant is a warning: it is told at its place, and the check passes.
 func TestWarnings(t *testing.T) {
 	for _, m := range []mistake{
@@ -302,12 +317,18 @@ func TestWarnings(t *testing.T) {
 		{name: "parameter that nothing uses", old: "sources:\n", new: "sources:\n", also: [2]string{"  trees:   {type: int", "  §spare:   {type: int, default: 1}\n  trees:   {type: int"}, code: "W0202"},
 		{name: "feature of an unknown moment", old: "{type: int64, min: 1, known_at: scheduling}", new: "{type: int64, min: 1}", also: [2]string{"weekday, distance, origin", "weekday, §distance, origin"}, code: "W0401"},
 	} {
-		clean, at := places(plant(t, flights(t), m))
-		file := filepath.Join(t.TempDir(), "pipeline.yaml")
-		rig.Write(t, file, clean)
-		r := rig.InProcess("check", file)
-		if got := findings(r.Errors, "warning"); r.Code != 0 || len(at) != 1 || len(got) != 1 || got[0] != at[0]+" "+m.code || len(findings(r.Errors, "error")) > 0 {
-			t.Errorf("%s: exit %d, warnings %v, want %s %s\n%s", m.name, r.Code, got, at, m.code, r.Errors)
-		}
+		checkWarning(t, m, plant(t, flights(t), m))
+	}
+}
+
+// checkWarning holds that a text gives the one warning of a mistake, and no error.
+func checkWarning(t *testing.T, m mistake, text string) {
+	t.Helper()
+	clean, at := places(text)
+	file := filepath.Join(t.TempDir(), "pipeline.yaml")
+	rig.Write(t, file, clean)
+	r := rig.InProcess("check", file)
+	if got := findings(r.Errors, "warning"); r.Code != 0 || len(at) != 1 || len(got) != 1 || got[0] != at[0]+" "+m.code || len(findings(r.Errors, "error")) > 0 {
+		t.Errorf("%s: exit %d, warnings %v, want %s %s\n%s", m.name, r.Code, got, at, m.code, r.Errors)
 	}
 }
