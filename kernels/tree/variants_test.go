@@ -152,6 +152,31 @@ func TestBest(t *testing.T) {
 	})
 }
 
+// A histogram that reads the same from both ends has each score twice, at cuts in any two lanes: the lower cut wins.
+func TestBestOfEqualIsTheLowest(t *testing.T) {
+	levels(t, func(t *testing.T) {
+		for bins := 2; bins <= 256; bins++ {
+			r := source(bins)
+			for range 4 {
+				var g, h, n [256]int64
+				s := Search{RowsMin: 1, HessMin: 1}
+				for b := range bins {
+					if twin := bins - 1 - b; twin < b {
+						g[b], h[b], n[b] = g[twin], h[twin], n[twin]
+					} else {
+						n[b] = 1 + r.Int64N(3)
+						g[b], h[b] = r.Int64N(2000)-1000, n[b]
+					}
+					s.G, s.H, s.N = s.G+g[b], s.H+h[b], s.N+n[b]
+				}
+				if _, cut := s.Best(g[:bins], h[:bins], n[:bins]); cut < 0 || cut > bins-2-cut {
+					t.Fatalf("%d bins: cut %d, which %d equals", bins, cut, bins-2-cut)
+				}
+			}
+		}
+	})
+}
+
 func TestScoreIsTheSumOfBothSides(t *testing.T) {
 	s := Search{G: 70, H: 90, N: 10, L1: 3, L2: 5}
 	want := 57.0*57/(20+5) + 7*7/(70.0+5)
