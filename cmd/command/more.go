@@ -61,7 +61,7 @@ func (a *app) inspect() *cobra.Command {
 	c := &cobra.Command{Use: "inspect FILE", Short: "Show a file's schema and statistics", Args: exactly(1),
 		Long: `Inspect reads a data file once, on all cores, and shows each column: type, nulls, distinct values, least, greatest,
 mean, deviation, quartiles, most frequent values; and what to be wary of. With --label it also shows how much each
-column tells of that one: what tells all but everything is a leak more often than luck.`,
+column says of that one: what says nearly all is a leak more often than luck.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if plot != "" {
 				if err := inspect.PlotName(plot); err != nil {

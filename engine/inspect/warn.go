@@ -59,7 +59,7 @@ func (in *File) warn() {
 			in.Warnings = append(in.Warnings, Warning{kind, text, cols})
 		}
 	}
-	say("leak", fmt.Sprintf("all but the label itself (association above %g; is it known when the label is predicted?)", LeakStrength), leak)
+	say("leak", fmt.Sprintf("nearly the label itself (association above %g): a leak, if it is not known when the label is predicted", LeakStrength), leak)
 	for _, names := range in.alike() {
 		say("alike", "one name but for case or how Unicode spells it", names)
 	}
@@ -70,7 +70,7 @@ func (in *File) warn() {
 	say("mostly_null", "null in more than half of the rows", mostly)
 	say("high_cardinality", fmt.Sprintf("text of more than %d values (target encoding suits it)", highDistinct), high)
 	say("nan", "NaN, which is not null and compares false", nan)
-	say("skew", "far to one side (trees do not mind, linear models want a logarithm)", skew)
+	say("skew", "strongly skewed (trees do not mind, linear models want a logarithm)", skew)
 }
 
 // alike are groups of columns whose names a person takes for one.

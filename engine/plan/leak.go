@@ -423,7 +423,7 @@ func (m *maker) models() {
 			}
 			last, at, open := m.latest(l)
 			if predict >= 0 && at > predict {
-				refuse(diag.New(diag.LeakMoment, diag.At{}, "feature %q of %s is known at %s, the prediction is made at %s", f, n.name(), t.Moments[at], t.PredictAt).
+				refuse(diag.New(diag.LeakMoment, diag.At{}, "feature %q of %s is known at %q, but predict_at is %q", f, n.name(), t.Moments[at], t.PredictAt).
 					WithHelp("it comes from column %q; leave it out with clean.drop, or say when it is really known", last.name))
 				continue
 			}

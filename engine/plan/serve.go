@@ -298,7 +298,7 @@ func (m *maker) late(s *Serving, place diag.Place, line string) {
 	predict := slices.Index(t.Moments, t.PredictAt)
 	for _, f := range s.Inputs {
 		if c, at, _ := m.latest(walk.of(s.Place, f.Name)); at > predict && !refused[c] {
-			m.report(diag.New(diag.ServeKnown, diag.At{}, "serving %s would need column %q, which is known at %s only", s.Model.name(), f.Name, t.Moments[at]), place, line)
+			m.report(diag.New(diag.ServeKnown, diag.At{}, "serving %s would need column %q, which is known at %q only", s.Model.name(), f.Name, t.Moments[at]), place, line)
 		}
 	}
 }

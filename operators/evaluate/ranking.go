@@ -29,7 +29,7 @@ func init() {
 			"relevant row; the rest say nothing of an order. groups is how many there are, groups_relevant how many have a relevant row. precision is the share of " +
 			"relevant rows at the first k places, whether or not the group has as many; map is the mean over the relevant rows of the precision at " +
 			"their places, where at most k count; mrr is one over the place of the first relevant row. Rows of equal scores count as the mean over all orders that " +
-			"they may stand in, as scikit-learn's ndcg_score has it, so that no metric hangs on how the table is sorted. A group counts by the mean of its " +
+			"they may stand in, as scikit-learn's ndcg_score has it, so that no metric depends on how the table is sorted. A group counts by the mean of its " +
 			"rows' task.weight; rows of weight 0 are in none. A slice has the rows of its value alone, so that a column that is not " +
 			"the same in all rows of a group cuts groups.",
 		Example: []operators.Example{{
