@@ -419,6 +419,32 @@ func TestLearnsWhereMissingGoes(t *testing.T) {
 	}
 }
 
+// What a value is says nothing, that it is missing says all: all values, one or many, part from missing.
+func TestLearnsThatOneIsMissing(t *testing.T) {
+	for _, values := range []int{1, 2, 20} {
+		for _, constraint := range []int{0, 1} {
+			d := Data{N: 120, Features: []Feature{{Name: "x"}}}
+			for i := range d.N {
+				x := float64(i % values)
+				if i%3 == 0 {
+					x = math.NaN()
+				}
+				d.Features[0].Values = append(d.Features[0].Values, x)
+				d.Label = append(d.Label, float64(min(1, i%3)*9))
+			}
+			m := fit(t, d, nil, options(Regression, func(o *Options) {
+				o.L2, o.LearningRate, o.MinRows, o.Trees = 0, 1, 1, 3
+				if constraint != 0 {
+					o.Monotone = []int8{int8(constraint)}
+				}
+			}))
+			if got := predict(m, d); !slices.Equal(got, d.Label) {
+				t.Errorf("%d values, constraint %d: %v", values, constraint, got[:6])
+			}
+		}
+	}
+}
+
 func TestLearnsNonLinear(t *testing.T) {
 	d := synth(1, 40_000, Binary)
 	v, truth := synthTruth(2, 10_000, Binary)
@@ -623,6 +649,9 @@ func TestFitsExactlyWhatTreesCan(t *testing.T) {
 	}
 	if len(m.Trees) != 1 || m.Trees[0].Threshold[0] != 19.5 {
 		t.Errorf("%d trees, threshold %v", len(m.Trees), m.Trees[0].Threshold)
+	}
+	if !m.Trees[0].MissingLeft[0] {
+		t.Error("of equal halves, missing does not go left")
 	}
 }
 
