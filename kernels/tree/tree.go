@@ -193,10 +193,12 @@ func partGo(left, right, rows []int32, sides []uint64) {
 		w, some := sides[j], rows[64*j:min(len(rows), 64*j+64)]
 		switch w { // rows in order of time often go one way for long
 		case 0:
-			right = right[copy(right, some):]
+			copy(right, some)
+			right = right[len(some):] // or panic, as where there is no room below
 			continue
 		case 1<<64 - 1:
-			left = left[copy(left, some):]
+			copy(left, some)
+			left = left[len(some):]
 			continue
 		}
 		if room := len(some); len(left) > room && len(right) > room {

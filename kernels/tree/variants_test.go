@@ -133,6 +133,12 @@ func TestBest(t *testing.T) {
 			for b := n; b < len(g); b++ { // does not matter
 				g[b], h[b], rows[b] = math.MaxInt32, math.MaxInt32, math.MaxInt32
 			}
+			if n%2 == 0 { // nor where cuts there would be allowed, as rows without a value are right of all
+				s.G, s.H, s.N = s.G-300, s.H+100, s.N+10
+				for b := n; b < len(g); b++ {
+					g[b], h[b], rows[b] = 40, 1, 1
+				}
+			}
 			best, cut := 0.0, -1
 			left := s
 			gl, hl, nl := s.G0, s.H0, s.N0
@@ -233,6 +239,37 @@ func TestSidesAndPart(t *testing.T) {
 					Part(gotLeft, gotRight, rows, sides)
 					if !slices.Equal(gotLeft, left) || !slices.Equal(gotRight, right) || all[0] != -7 || all[n+1] != -7 {
 						t.Fatalf("%d rows, step %d, share %d: rows went elsewhere", n, step, share)
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestPartRefuses(t *testing.T) {
+	levels(t, func(t *testing.T) {
+		for _, n := range []int{64, 128, 130} {
+			for _, room := range []int{1, 9, 40} {
+				for _, side := range []uint64{0, 1<<64 - 1} { // all go to a side that has less room
+					all := make([]int32, 3*n)
+					left, right := all[:room:room], all[room:n:n]
+					if side == 0 {
+						left, right = all[:n-room:n-room], all[n-room:n:n]
+					}
+					func() {
+						defer func() {
+							if recover() == nil {
+								t.Errorf("%d rows, room %d, sides %x: taken", n, room, side)
+							}
+						}()
+						rows := make([]int32, n)
+						for i := range rows {
+							rows[i] = 1
+						}
+						Part(left, right, rows, []uint64{side, side ^ 1<<9, side}[:(n+63)/64])
+					}()
+					if slices.Max(all[n:]) != 0 {
+						t.Errorf("%d rows, room %d, sides %x: written past the sides", n, room, side)
 					}
 				}
 			}
