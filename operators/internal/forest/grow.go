@@ -436,6 +436,9 @@ func (l *local) find(p *place) {
 	for i := len(l.swaps) - 1; i >= 0; i-- {
 		l.order[i], l.order[l.swaps[i]] = l.order[l.swaps[i]], l.order[i]
 	}
+	if s := &p.best; s.ok && !g.o.Random {
+		s.at = g.between(s.feature, s.at, s.next)
+	}
 	p.best.gain *= g.factor(p.w)
 }
 
@@ -456,6 +459,14 @@ func (l *local) column(of *local, p *place, j int) split {
 			codes[i] = col[r]
 		}
 	}
+	f := &l.search
+	f.node = &p.node
+	f.mean = float64(p.s) / float64(p.w)
+	if g.o.Random && g.k <= 2 {
+		if from, to := ends(codes); to != g.cols[j].Bins { // none is missing
+			return l.drawn(of, p, j, codes, from, to)
+		}
+	}
 	t := l.tally
 	switch {
 	case g.packed:
@@ -471,34 +482,42 @@ func (l *local) column(of *local, p *place, j int) split {
 	missing := int(t.code[t.n-1]) == g.cols[j].Bins
 	only := -1
 	if g.o.Random {
-		only = g.threshold(p.seed, j, t, missing)
+		last := t.n - 1
+		if missing {
+			last--
+		}
+		only = g.threshold(p.seed, j, int(t.code[0]), int(t.code[last]))
 	}
-	f := &l.search
-	f.node = &p.node
 	var s split
 	if g.k > 2 {
 		s = f.classes(t, missing, only)
 	} else {
-		f.mean = float64(p.s) / float64(p.w)
 		s = f.numbers(t, missing, only)
 	}
-	switch {
-	case g.o.Random:
+	if g.o.Random {
 		s.at = only
-	case s.ok:
-		s.at = g.between(j, s.at, t)
 	}
 	s.feature = j
 	return s
 }
 
-// threshold draws a cut between the least and the greatest bin of a node: evenly by value, as far as bins tell it.
-func (g *grower) threshold(seed uint64, j int, t *tally, missing bool) int {
-	last := t.n - 1
-	if missing {
-		last--
+// drawn is the split by the one cut that is drawn for column j, none of whose values is missing: it needs no tally. from and to are the ends of codes.
+func (l *local) drawn(of *local, p *place, j int, codes []uint8, from, to int) (s split) {
+	if from == to {
+		return s
 	}
-	from, to := int(t.code[0]), int(t.code[max(last, 0)])
+	at := l.g.threshold(p.seed, j, from, to)
+	if l.g.packed {
+		s = l.search.one(onesTo(codes, of.words, at))
+	} else {
+		s = l.search.one(sumsTo(codes, of.parts, at))
+	}
+	s.feature, s.at = j, at
+	return s
+}
+
+// threshold draws a cut between bins from and to, the least and the greatest of a node: evenly by value, as far as bins tell it.
+func (g *grower) threshold(seed uint64, j, from, to int) int {
 	if from == to {
 		return g.cols[j].Bins - 1 // missing alone is parted
 	}
@@ -508,22 +527,19 @@ func (g *grower) threshold(seed uint64, j int, t *tally, missing bool) int {
 	if math.IsInf(m[to]-m[from], 0) || x != x {
 		return from + int(float64(u*float64(to-from)))
 	}
-	at, _ := slices.BinarySearchFunc(m[from:to], x, func(m, x float64) int {
-		if m <= x {
-			return -1
+	at := from // the last at or below x, which the first is
+	for n := to - from; n > 1; {
+		half := n / 2
+		if m[at+half] <= x {
+			at += half
 		}
-		return 1
-	})
-	return from + max(at, 1) - 1
+		n -= half
+	}
+	return at
 }
 
 // between moves a cut behind bin at to the middle, by value, of it and the next bin that has rows, as far as bins tell it.
-func (g *grower) between(j, at int, t *tally) int {
-	i, _ := slices.BinarySearch(t.code[:t.n], uint8(at))
-	to := g.cols[j].Bins
-	if i+1 < t.n {
-		to = int(t.code[i+1])
-	}
+func (g *grower) between(j, at, to int) int {
 	m := g.marks[j]
 	if to >= len(m) {
 		return len(m) - 1 // missing alone is on the right

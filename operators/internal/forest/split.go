@@ -12,6 +12,7 @@ type split struct {
 	feature     int
 	gain        float64 // what it takes off the impurity times the mass
 	at          int     // codes up to it go left
+	next        int     // the least code beyond it that has rows
 	missingLeft bool
 	missing     bool // the node has rows of the bin of missing
 	rows        int64
@@ -61,7 +62,7 @@ func (f *search) numbers(t *tally, missing bool, only int) (best split) {
 			if rows >= f.minRows && f.rows-rows >= f.minRows {
 				if g := f.of(s, w); g > top {
 					top = g
-					best = split{ok: true, at: int(t.code[i]), missingLeft: missingLeft, missing: missing, rows: rows}
+					best = split{ok: true, at: int(t.code[i]), next: int(t.code[i+1]), missingLeft: missingLeft, missing: missing, rows: rows}
 				}
 			}
 			if only >= 0 {
@@ -77,6 +78,14 @@ func (f *search) numbers(t *tally, missing bool, only int) (best split) {
 	}
 	best.gain = max(0, top)
 	return best
+}
+
+// one is numbers of one cut, which has these rows on its left, where none is missing.
+func (f *search) one(left part) (s split) {
+	if left.n >= f.minRows && f.rows-left.n >= f.minRows {
+		s = split{ok: true, rows: left.n, gain: max(0, f.of(left.s, left.w))}
+	}
+	return s
 }
 
 // classes is numbers of more than two classes.
@@ -132,7 +141,7 @@ func (f *search) classes(t *tally, missing bool, only int) (best split) {
 				}
 				if g = max(g, 0); g > top {
 					top = g
-					best = split{ok: true, at: int(t.code[i]), missingLeft: missingLeft, missing: missing, rows: rows}
+					best = split{ok: true, at: int(t.code[i]), next: int(t.code[i+1]), missingLeft: missingLeft, missing: missing, rows: rows}
 				}
 			}
 			if only >= 0 {

@@ -91,3 +91,35 @@ func (t *tally) classes(codes []uint8, parts []part, k int) {
 		t.cells[c].n = 0
 	}
 }
+
+// ends are the least and the greatest code.
+func ends(codes []uint8) (from, to int) {
+	a, b := codes[0], codes[0]
+	for _, c := range codes[1:] {
+		a, b = min(a, c), max(b, c)
+	}
+	return int(a), int(b)
+}
+
+// onesTo counts the rows of codes up to at, as ones does.
+func onesTo(codes []uint8, words []uint64, at int) part {
+	words = words[:len(codes)]
+	sum := uint64(0)
+	for i, c := range codes {
+		// no branch: which way a row goes is anyone's guess
+		sum += words[i] &^ uint64(int64(at-int(c))>>63)
+	}
+	return part{int64(sum & (1<<32 - 1)), int64(sum >> 32), int64(sum >> 32)}
+}
+
+// sumsTo adds up the rows of codes up to at.
+func sumsTo(codes []uint8, parts []part, at int) (sum part) {
+	parts = parts[:len(codes)]
+	for i, c := range codes {
+		p, left := &parts[i], ^(int64(at-int(c)) >> 63)
+		sum.s += p.s & left
+		sum.w += p.w & left
+		sum.n += p.n & left
+	}
+	return sum
+}
