@@ -101,7 +101,7 @@ func (a *app) new() *cobra.Command {
 	c := &cobra.Command{Use: "new FILE --label COLUMN", Short: "Write a DAG file for a data file", Args: exactly(1),
 		Long: `New looks at a data file and writes a DAG file that learns the label from its other columns: with a split, a
 model, an evaluation and a gate. It runs as it is, and says in comments what was decided and why. It is a place to
-start from; read it before you trust what it learns.`,
+start from; read it before you trust what it learns. With --group it learns to order the rows of each group.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if label == "" {
 				return usage{errors.New("--label COLUMN is missing")}
@@ -148,7 +148,8 @@ start from; read it before you trust what it learns.`,
 	c.Flags().StringVar(&label, "label", "", "the column to learn")
 	c.Flags().StringVarP(&output, "output", "o", "", "file to write; it must not be there yet (default: print)")
 	c.Flags().StringVar(&d.Name, "name", "", "name of the DAG and the model (default: from the label)")
-	c.Flags().StringVar(&d.Task, "task", "", "binary, multiclass or regression (default: as the label looks)")
+	c.Flags().StringVar(&d.Task, "task", "", "binary, multiclass, regression or ranking (default: as the label looks)")
+	c.Flags().StringVar(&d.Group, "group", "", "of a ranking: the column whose equal values make rows a group")
 	c.Flags().StringVar(&d.Positive, "positive", "", "of a label: the value to tell from all others")
 	c.Flags().IntVar(&a.cores, "cores", 0, "cores to use; 0: all")
 	return c

@@ -191,6 +191,7 @@ func TestNewMistakes(t *testing.T) {
 		return []string{fmt.Sprint(1 + i%5), fmt.Sprintf("w%d", i%4), fmt.Sprintf("2001-01-%02d", 1+i%28), "k", fmt.Sprint(i*7%10 + i%6), fmt.Sprint(1 + i*7%10/5)}
 	})
 	alone := table(t, []string{"y", "id"}, 100, func(i int) []string { return []string{fmt.Sprint(i%2 == 0), fmt.Sprintf("id%d", i)} })
+	offers := offers(t)
 	for _, c := range []struct {
 		args []string
 		want []string
@@ -203,7 +204,17 @@ func TestNewMistakes(t *testing.T) {
 		{[]string{path, "--label", "word", "--task", "regression"}, []string{"learns a number"}},
 		{[]string{path, "--label", "day"}, []string{"is date", "a label is"}},
 		{[]string{path, "--label", "same"}, []string{"1 distinct values"}},
-		{[]string{path, "--label", "x", "--task", "ranking"}, []string{"binary, multiclass and regression"}},
+		{[]string{path, "--label", "x", "--task", "anomaly"}, []string{"binary, multiclass, regression and ranking"}},
+		{[]string{path, "--label", "x", "--task", "ranking"}, []string{"--group COLUMN is missing", "the number of a query"}},
+		{[]string{path, "--label", "x", "--task", "regression", "--group", "day"}, []string{"regression has no group"}},
+		{[]string{path, "--label", "x", "--group", "dya"}, []string{`no column "dya"`, `did you mean "day"`}},
+		{[]string{path, "--label", "x", "--group", "x"}, []string{`"x" is the label`}},
+		{[]string{path, "--label", "word", "--group", "day"}, []string{`label "word" is string`, "greater the better"}},
+		{[]string{path, "--label", "x", "--group", "same"}, []string{`group "same" has 1 distinct values`}},
+		{[]string{alone, "--label", "y", "--group", "id"}, []string{"100 values in 100 rows: no two rows are of one group"}},
+		{[]string{offers, "--label", "less", "--group", "query"}, []string{`label "less" is -1 in a row`, "at least 0"}},
+		{[]string{offers, "--label", "clicks", "--group", "paid"}, []string{`group "paid" is float64`, "text or a whole number"}},
+		{[]string{offers, "--label", "clicks", "--group", "query", "--positive", "1"}, []string{"ranking has no positive value"}},
 		{[]string{path, "--label", "word", "--task", "multiclass", "--positive", "w0"}, []string{"multiclass has no positive value"}},
 		{[]string{path, "--label", "x", "--task", "regression", "--positive", "1"}, []string{"no positive value"}},
 		{[]string{alone, "--label", "y"}, []string{"no column to learn from"}},
@@ -247,6 +258,47 @@ func TestNewClasses(t *testing.T) {
 	for _, want := range []string{"kind: multiclass", "feature.encode: {columns: [city], method: one_hot, max_categories: 32}", "from: features\n    train.gbdt:"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
+// offers is a ranking: of each query some rows, of which some have no query. grade, clicks, paid and less are labels.
+func offers(t *testing.T) string {
+	t.Helper()
+	return table(t, []string{"query", "grade", "clicks", "paid", "less", "score", "city", "day", "x"}, 1200, func(i int) []string {
+		x := i * 7919 % 100
+		query := fmt.Sprintf("q%d", i*31%97)
+		if i%100 == 7 {
+			query = ""
+		}
+		return []string{query, fmt.Sprint(x / 25), fmt.Sprint(x), fmt.Sprintf("%d.5", x*3%200), fmt.Sprint(x/25 - 1), fmt.Sprint(x * 7 % 13), fmt.Sprintf("c%d", i*13%89),
+			fmt.Sprintf("2001-01-%02d", 1+i%28), fmt.Sprint((x + i*5%40) / 3)}
+	})
+}
+
+// A ranking is split by its groups, whatever moments there are, and learns labels as they are worth.
+func TestNewRanking(t *testing.T) {
+	t.Parallel()
+	path := offers(t)
+	for label, has := range map[string][]string{
+		"grade": {"kind: ranking\n  label: grade\n  group: query", "{by: group, train: 0.7", `clean.filter: "query != nil"`, "score: score_column", "metric: ndcg",
+			"columns: [city], method: target", `day_weekday: "weekday(day)"`, "evaluate.ranking: {part: test, champion:", "ndcg_10 >= champion.ndcg_10", "Orders the rows of each query by grade"},
+		"clicks": {"      label_gain: linear", "evaluate.ranking: {part: test, label_gain: linear, relevant: 7"},
+		"paid":   {"      label_gain: linear"},
+	} {
+		text := drafted(t, path, "--label", label, "--group", "query")
+		for _, want := range has {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in\n%s", want, text)
+			}
+		}
+		for _, bad := range []string{"by: time", "- query", "slices", "kind: regression"} {
+			if strings.Contains(text, bad) {
+				t.Errorf("%q in\n%s", bad, text)
+			}
+		}
+		if label == "grade" && strings.Contains(text, "linear") {
+			t.Error(text)
 		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 type Draft struct {
 	Path     string // of the data, as the file is to spell it; "" for the path that was read
 	Name     string // of the DAG and of its model; "" for one made of the label
-	Task     string // binary, multiclass or regression; "" to see by the label
+	Task     string // binary, multiclass, regression or ranking; "" to see by the label
+	Group    string // of a ranking, the column that is the same in rows that are ordered among themselves; "" for no ranking
 	Positive string // the label's value to be told from all others; "" to see by the label
 }
 
@@ -45,7 +46,10 @@ type drafter struct {
 	derived  [][2]string
 	drops    []drop
 	encoded  []string
-	time     *Column // the split's
+	time     *Column  // the split's
+	group    *Column  // of a ranking
+	adds     []string // the columns that the model adds
+	linear   bool     // of a ranking: the label is worth itself
 	slice    string
 }
 
@@ -64,7 +68,13 @@ func (d drop) long() bool {
 // DraftDAG writes a DAG file that checks and runs as it is and learns Label from the other columns. It is a place to start from: what it
 // decided it says in comments. The file must have been read with Label.
 func (in *File) DraftDAG(d Draft) (string, error) {
-	x := &drafter{in: in, d: d, y: in.column(in.Label)}
+	x := &drafter{in: in, d: d, y: in.column(in.Label), adds: []string{"p", "pred"}}
+	if d.Group != "" && d.Task == "" {
+		x.d.Task = "ranking"
+	}
+	if x.d.Task == "ranking" {
+		x.adds = []string{"score"}
+	}
 	if x.y == nil {
 		return "", badArgument("say which column is to be learnt", "%s: no label", in.Path)
 	}
@@ -114,7 +124,7 @@ func Identifier(s string) string {
 
 // rename makes way for the columns that a model adds.
 func (x *drafter) rename() {
-	for _, n := range []string{"p", "pred"} {
+	for _, n := range x.adds {
 		if x.in.schema.Has(n) {
 			x.renamed = append(x.renamed, [2]string{n, x.free(n + "_column")})
 		}
@@ -135,7 +145,7 @@ func (x *drafter) at(name string) string {
 // free is a name that no column has.
 func (x *drafter) free(name string) string {
 	taken := func(n string) bool {
-		return x.in.schema.Has(n) || n == "p" || n == "pred" || slices.ContainsFunc(x.derived, func(d [2]string) bool { return d[0] == n })
+		return x.in.schema.Has(n) || slices.Contains(x.adds, n) || slices.ContainsFunc(x.derived, func(d [2]string) bool { return d[0] == n })
 	}
 	for taken(name) {
 		name += "_2"
@@ -154,8 +164,10 @@ func (x *drafter) task() error {
 		return no("", "has %d distinct values: there is nothing to learn", y.Distinct)
 	case !t.Numeric() && !t.Text() && t.Kind != batch.Bool:
 		return no("a label is a bool, a number or text", "is %s", t)
-	case x.d.Task != "" && x.d.Task != "binary" && x.d.Task != "multiclass" && x.d.Task != "regression":
-		return badArgument("", "--task %s: this version learns binary, multiclass and regression", x.d.Task)
+	case x.d.Task != "" && !slices.Contains([]string{"binary", "multiclass", "regression", "ranking"}, x.d.Task):
+		return badArgument("", "--task %s: this version learns binary, multiclass, regression and ranking", x.d.Task)
+	case x.d.Task != "ranking" && x.d.Group != "":
+		return badArgument("", "a task of kind %s has no group", x.d.Task)
 	case x.d.Task != "" && x.d.Task != "binary" && x.d.Positive != "":
 		return badArgument("", "a task of kind %s has no positive value", x.d.Task)
 	case x.d.Task == "multiclass" && !t.Integer() && !t.Text() && t.Kind != batch.Bool:
@@ -164,6 +176,10 @@ func (x *drafter) task() error {
 		return no("", "has %s values: too many to be classes", thousands(y.Distinct))
 	case x.d.Task == "regression" && !t.Numeric():
 		return no("", "is %s: a regression learns a number", t)
+	}
+	if x.d.Task == "ranking" {
+		x.kind = x.d.Task
+		return x.ranking()
 	}
 	values := x.known()
 	switch {
@@ -279,7 +295,9 @@ func (x *drafter) binary() {
 // columns decides on each column but the label, and says how many features there will be.
 func (x *drafter) columns() (features int) {
 	in := x.in
-	x.time = x.splitTime()
+	if x.group == nil { // a split by time would part groups
+		x.time = x.splitTime()
+	}
 	var ids, leaks, empty, constant, alien, times drop
 	ids.why = "identifiers: a model would learn them by heart, and tomorrow's rows have others"
 	leaks.why = fmt.Sprintf("association with the label above %g: most likely they are known only once it is. Keep one if you know better", LeakStrength)
@@ -293,7 +311,7 @@ func (x *drafter) columns() (features int) {
 		c := &in.Columns[i]
 		t := c.field.Type
 		switch {
-		case c.Name == in.Label:
+		case c.Name == in.Label, c == x.group:
 		case in.values(c) == 0:
 			put(&empty, c, "")
 		case c.Distinct == 1 && c.Nulls == 0:
@@ -314,7 +332,7 @@ func (x *drafter) columns() (features int) {
 			if t.Text() && c.Distinct > nativeMax {
 				x.encoded = append(x.encoded, x.at(c.Name))
 			}
-			if x.slice == "" && t.Text() && c.Distinct > 1 && c.Distinct <= sliceMax {
+			if x.slice == "" && x.group == nil && t.Text() && c.Distinct > 1 && c.Distinct <= sliceMax {
 				x.slice = c.Name
 			}
 		}
@@ -443,8 +461,12 @@ func (x *drafter) head() {
 	case "multiclass":
 		what = "one of " + thousands(x.y.Distinct)
 	}
+	doc := fmt.Sprintf("Predicts %s (%s) from the other columns of %s.", x.label, what, base(x.in.Path))
+	if x.group != nil {
+		doc = fmt.Sprintf("Orders the rows of each %s by %s, from the other columns of %s.", x.at(x.group.Name), x.label, base(x.in.Path))
+	}
 	x.p("# Written by headrace new: a place to start from. Read the comments, then headrace check, headrace run.\n")
-	x.p("version: 1\nname: %s\ndoc: %s\n\n", x.d.Name, strconv.Quote(fmt.Sprintf("Predicts %s (%s) from the other columns of %s.", x.label, what, base(x.in.Path))))
+	x.p("version: 1\nname: %s\ndoc: %s\n\n", x.d.Name, strconv.Quote(doc))
 	each := ""
 	if x.kind == "multiclass" {
 		each = "   # of each class"
@@ -459,8 +481,10 @@ func (x *drafter) source() {
 	if x.y.Nulls == 0 {
 		promised = append(promised, x.y)
 	}
-	if x.time != nil {
-		promised = append(promised, x.time)
+	for _, c := range []*Column{x.time, x.group} {
+		if c != nil && c.Nulls == 0 {
+			promised = append(promised, c)
+		}
 	}
 	if len(promised) > 0 {
 		x.p("    columns:                   # a contract: listed columns have this type and no nulls, or the run stops here\n")
@@ -469,6 +493,9 @@ func (x *drafter) source() {
 		x.p("      %s: {type: %s}\n", scalar(c.Name), scalar(c.Type))
 	}
 	x.p("\ntask:\n  kind: %s\n  label: %s\n", x.kind, scalar(x.label))
+	if x.group != nil {
+		x.p("  group: %s            # rows of one value are ordered among themselves, wherever they stand\n", scalar(x.at(x.group.Name)))
+	}
 	if x.positive != "" {
 		x.p("  positive: %s          # the value that counts as 1\n", scalar(x.positive))
 	}
@@ -512,16 +539,23 @@ func (x *drafter) steps() {
 	if len(keep) > 0 {
 		x.p("      - clean.filter: %s      # without a label, or with NaN for one, there is nothing to learn\n", strconv.Quote(strings.Join(keep, " and ")))
 	}
+	if x.group != nil && x.group.Nulls > 0 {
+		x.p("      - clean.filter: %s      # a row of no group has nothing to be ordered with\n", strconv.Quote(ref(x.at(x.group.Name))+" != nil"))
+	}
 	for i, d := range x.derived {
 		if i == 0 {
 			x.p("      - feature.derive:\n")
 		}
 		x.p("          %s: %s\n", scalar(d[0]), strconv.Quote(d[1]))
 	}
-	if x.time != nil {
+	switch {
+	case x.group != nil:
+		x.p("      # by a hash of the group: no group is parted, and each keeps its part from night to night\n")
+		x.p("      - sample.split: {by: group, train: 0.7, valid: 0.1, test: 0.2}\n")
+	case x.time != nil:
 		x.p("      # the newest rows are the test, as tomorrow's will be; nothing but the cuts is learnt from all rows\n")
 		x.p("      - sample.split: {by: time, column: %s, train: 0.7, valid: 0.1, test: 0.2}\n", scalar(x.at(x.time.Name)))
-	} else {
+	default:
 		x.p("      # by a hash of the row: a row keeps its part from night to night. Rows that belong together (of one customer)\n")
 		x.p("      # belong in one part: {by: group, column: …}\n")
 		x.p("      - sample.split: {by: random, train: 0.7, valid: 0.1, test: 0.2}\n")
@@ -560,11 +594,17 @@ func (x *drafter) steps() {
 		}
 	}
 	metric := "log_loss"
-	if x.kind == "regression" {
+	switch x.kind {
+	case "regression":
 		metric = "rmse"
+	case "ranking":
+		metric = "ndcg"
 	}
 	x.p("\n  model:                       # trees take text of few values, nulls and any scale as they are\n    from: %s\n    train.gbdt:\n", from)
 	x.p("      trees: \"${{ params.trees }}\"\n      leaves: 31\n      learning_rate: 0.1\n")
+	if x.linear {
+		x.p("      label_gain: linear       # a label is worth itself; whole numbers from 0 to 30 may be worth 2^label - 1\n")
+	}
 	x.p("      early_stop: {part: valid, metric: %s, rounds: 20}\n", metric)
 	x.report()
 }
@@ -573,6 +613,9 @@ func (x *drafter) report() {
 	slices := ""
 	if x.slice != "" {
 		slices = "slices: " + scalars([]string{x.slice}) + ", "
+	}
+	if x.linear {
+		slices += fmt.Sprintf("label_gain: linear, relevant: %s, ", x.y.Q3.Text)
 	}
 	x.p("\n  report:                      # scores through the model as it is published, on rows that it has not seen\n    from: model\n    evaluate.%s: {part: test, %schampion: %s}\n",
 		x.kind, slices, strconv.Quote("models://"+x.d.Name+"@champion"))
@@ -593,6 +636,9 @@ func (x *drafter) judge() {
 		}
 		x.p("    - \"accuracy > %.2f\"       # better than always saying the most frequent class: raise it to what you need\n", math.Floor(100*most)/100)
 		x.p("    - \"log_loss <= champion.log_loss * 1.02\"\n")
+	case "ranking":
+		x.p("    - \"ndcg_10 > 0.1\"          # 1 is the best order; one by chance has more, the smaller groups are: raise it to what you need\n")
+		x.p("    - \"ndcg_10 >= champion.ndcg_10 - 0.005\"\n")
 	case "regression":
 		x.p("    - \"r2 > 0\"                 # better than always saying the mean: raise it to what you need\n")
 		x.p("    - \"rmse <= champion.rmse * 1.02\"\n")
