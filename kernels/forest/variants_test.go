@@ -135,6 +135,20 @@ func TestNewTreeRefuses(t *testing.T) {
 	}
 }
 
+func TestNewRowRefuses(t *testing.T) {
+	columns := make([]RowColumn, RowCuts+1)
+	for i := range columns {
+		columns[i] = RowColumn{First: 2 * i, Cuts: NewCuts(nil)}
+	}
+	NewRow(nil, nil, columns[:RowCuts])
+	defer func() {
+		if recover() == nil {
+			t.Error("a number too many: no panic") // its codes would be written behind the others
+		}
+	}()
+	NewRow(nil, nil, columns)
+}
+
 func TestCodes(t *testing.T) {
 	levels(t, func(t *testing.T) {
 		for n := range CutsMax + 1 {
@@ -143,11 +157,14 @@ func TestCodes(t *testing.T) {
 			for i := range cuts {
 				cuts[i] = math.Round(r.NormFloat64()*1e4) / 1e4
 			}
-			if n > 4 {
+			if n > 4 && n < CutsMax { // what lies behind the cuts is like a cut of +Inf: the most have none
 				copy(cuts, []float64{math.Inf(-1), 0, 5e-324, math.MaxFloat64, math.Inf(1)})
 			}
 			slices.Sort(cuts)
-			cuts = slices.Compact(cuts)
+			for cuts = slices.Compact(cuts); len(cuts) < n; cuts = slices.Compact(cuts) { // all of them: the most too
+				cuts = append(cuts, r.NormFloat64())
+				slices.Sort(cuts)
+			}
 			xs := append(slices.Clone(specials), cuts...)
 			for _, c := range cuts {
 				xs = append(xs, math.Nextafter(c, math.Inf(1)), math.Nextafter(c, math.Inf(-1)), r.NormFloat64())

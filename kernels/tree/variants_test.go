@@ -277,6 +277,22 @@ func TestPartRefuses(t *testing.T) {
 	})
 }
 
+func TestSidesRefusesRowsPastTheLast(t *testing.T) {
+	levels(t, func(t *testing.T) {
+		defer func() {
+			if recover() == nil {
+				t.Error("taken")
+			}
+		}()
+		rows := make([]int32, 64)
+		for i := range rows {
+			rows[i] = 2 * int32(i)
+		}
+		col := make([]uint8, 1024)
+		Sides(make([]uint64, 1), rows, col[:126], &Set{})
+	})
+}
+
 func TestBins(t *testing.T) {
 	levels(t, func(t *testing.T) {
 		for _, n := range []int{0, 1, 2, 15, 16, 17, 100, 253, 254} {
@@ -289,7 +305,10 @@ func TestBins(t *testing.T) {
 				cuts[0], cuts[1], cuts[2], cuts[3] = math.Inf(-1), 0, 5e-324, math.MaxFloat64
 			}
 			slices.Sort(cuts)
-			cuts = slices.Compact(cuts)
+			for cuts = slices.Compact(cuts); len(cuts) < n; cuts = slices.Compact(cuts) { // all of them: the most too
+				cuts = append(cuts, r.NormFloat64())
+				slices.Sort(cuts)
+			}
 			xs := append([]float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, math.Copysign(0, -1), 5e-324, -5e-324}, cuts...)
 			for _, c := range cuts {
 				xs = append(xs, math.Nextafter(c, math.Inf(1)), math.Nextafter(c, math.Inf(-1)), r.NormFloat64())
