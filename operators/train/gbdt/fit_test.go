@@ -595,6 +595,31 @@ func TestHistogramInvariants(t *testing.T) {
 	}
 }
 
+// Few columns have two tables, for rows in turn: one may be full of a bin while the other has a little of each.
+func TestBothTablesAreFlushed(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	d := Data{N: 12_000, Features: []Feature{{Name: "x"}}}
+	for i := range d.N {
+		x := float64(i / 2 % 32)
+		if i%2 == 1 {
+			x = 40
+		}
+		d.Features[0].Values = append(d.Features[0].Values, x)
+		d.Label = append(d.Label, float64(r.IntN(2)))
+	}
+	m, err := Fit(Env{}, d, nil, options(Binary, func(o *Options) { o.Leaves, o.MinRows, o.Trees = 40, 1, 1 }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := int64(0)
+	for _, n := range m.Trees[0].Cover {
+		rows += n
+	}
+	if rows != int64(d.N) || slices.Max(m.Trees[0].Cover) != int64(d.N/2) {
+		t.Errorf("leaves of %v rows", m.Trees[0].Cover)
+	}
+}
+
 func TestNothingToLearn(t *testing.T) {
 	x := []Feature{{Name: "x", Values: []float64{1, 2, 3, math.NaN()}}}
 	nan := math.NaN()
