@@ -28,7 +28,7 @@ type Importance struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "evaluate.importance", Version: 3, New: func() operators.Op { return &Importance{} },
+		Name: "evaluate.importance", Version: 4, New: func() operators.Op { return &Importance{} },
 		Doc: "Measures what a model owes to each of its features (permutation importance). It is by how much the metric gets worse where the values of the feature are shuffled among the " +
 			"rows, the mean of repeats and their standard deviation. It runs the model step itself, of any learner; " +
 			"features are the columns that the step reads, a wide one as a whole. A feature that tells what another tells too has little " +
@@ -216,16 +216,18 @@ func (e *Importance) Measure(s operators.Site, env operators.Env, g program.Grap
 	}
 	k := len(read)
 	scores := 1 + k*e.Repeats
-	if err := p.env.Grant(importanceRow * int64(p.rows.N) * int64(min(scores, runtime.GOMAXPROCS(0)))); err != nil {
-		return operators.Result{}, fmt.Errorf("evaluate.importance: %w", err)
-	}
 	chunks := 0
 	explained, chunk := 0, 0
-	var told []int32 // the rows that are explained
 	if p.shap != nil {
 		explained = min(p.rows.N, shapRows, max(shapRowsLeast, shapWork/max(1, p.explains().Work())))
 		chunk = max(1, min(shapChunk, (explained+15)/16)) // few rows of much work are shared out too
 		chunks = (explained + chunk - 1) / chunk
+	}
+	if err := p.env.Grant(p.bytes(scores, chunks, chunk)); err != nil {
+		return operators.Result{}, fmt.Errorf("evaluate.importance: %w", err)
+	}
+	var told []int32 // the rows that are explained
+	if p.shap != nil {
 		told = shuffled(p.rows.N, hash.Combine(seed, hash.Seed("shap")), 0)[:explained] // the first would be those of the first days
 		slices.Sort(told)
 	}
@@ -306,6 +308,20 @@ func (e *Importance) draw(s operators.Site, seed uint64, rows operators.Table) (
 		}
 	}
 	return drawn, nil
+}
+
+// bytes is what measurements of so many scores, and explanations of so many chunks, take at once, all workers together.
+func (p *probing) bytes(scores, chunks, chunk int) int64 {
+	workers := runtime.GOMAXPROCS(0)
+	bytes := importanceRow * int64(p.rows.N) * int64(min(scores, workers))
+	if p.shap == nil {
+		return bytes
+	}
+	taken := int64(0) // the rows of a chunk
+	for j := range p.features {
+		taken += p.rows.Cols[j].Bytes() / max(1, int64(p.rows.N)) * int64(chunk)
+	}
+	return bytes + 4*int64(p.rows.N) + int64(min(chunks, workers))*(taken+p.explains().Bytes(chunk))
 }
 
 // importanceRow is about how many bytes a worker takes a row: a permutation, the scores, the label, their order.

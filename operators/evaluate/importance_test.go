@@ -229,6 +229,38 @@ func stump(f int32, by float64) program.Tree {
 		Leaf: []float64{-by, by}, Cover: []int64{1, 1}}
 }
 
+// What explains rows is asked for as what scores them: a run that has less is told, before either is done.
+func TestImportanceAsksForMemory(t *testing.T) {
+	const n = 600
+	v := make([]float64, n)
+	for i := range v {
+		v[i] = float64(i%3) - 1
+	}
+	g, s := treeStep([]string{"a"}, stump(0, 1))
+	asked := func(of program.Graph) (sum int64) {
+		env := operators.TestEnv()
+		env.Grant = func(bytes int64) error { sum += bytes; return nil }
+		if _, err := (&Importance{Repeats: 1}).Measure(s, env, of, tableOf(v, v)); err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	plain := *g.Nodes[0].Kind.(*program.Trees)
+	plain.Names, plain.Trees = nil, slices.Clone(plain.Trees)
+	plain.Trees[0].Cover = nil // it cannot be explained
+	f64 := batch.T(batch.Float64)
+	scores := asked(program.One(&plain, []program.Named{{Name: "a", Type: f64}}, []program.Named{{Name: "pred", Type: f64}}))
+	if all := asked(g); scores < importanceRow*n || all < scores+4*n+8*3*38 {
+		t.Errorf("%d bytes to score and %d to explain too", scores, all)
+	}
+	env, denied, worked := operators.TestEnv(), errors.New("no memory"), false
+	env.Parallel = func(n int, f func(int)) { worked = true }
+	env.Grant = func(bytes int64) error { return denied }
+	if _, err := (&Importance{Repeats: 1}).Measure(s, env, g, tableOf(v, v)); !errors.Is(err, denied) || worked {
+		t.Errorf("error %v, work done: %v", err, worked)
+	}
+}
+
 // Contributions are of rows from everywhere, each by its weight, and only what the model looks at is shuffled.
 func TestImportanceDrawsRows(t *testing.T) {
 	const n = 12000

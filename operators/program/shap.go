@@ -21,9 +21,13 @@ import (
 //	v * (o[j]-z[j]) * integral from 0 to 1 of (product over i != j of t*o[i] + (1-t)*z[i]) dt
 //
 // as a feature is in a coalition with probability t, t being uniform (Owen 1972). The integrand is a polynomial, for which Gauss and
-// Legendre's rule of half as many points is exact: the points of a leaf have terms of one sign, and the only difference is an edge's own, of the
-// path with it and without, so that what cancels does not grow with the path. All leaves below an edge share its factors: a row takes two passes
-// over the nodes, one down that multiplies, one up that sums (as in Linear TreeSHAP, Yu and others 2022).
+// Legendre's rule of half as many points is exact: all of an edge's terms have one sign, so that nothing cancels but what features add and take away. All
+// leaves below an edge share its factors: a row goes over the nodes once, which multiplies on the way down and sums on the way up (as in
+// Linear TreeSHAP, Yu and others 2022).
+//
+// What edges multiply by is not kept but found on the way, for up to 16 rows at a time: Init takes 64 bytes a node, and who explains rows takes 64 KiB
+// and seven numbers a point for each split on the longest path, or nine and one more if one row alone takes that much: 8 KiB for a row and a
+// path of 20 splits on 10 features. A tree of which a row takes more than 8 MiB is refused.
 type Shap struct {
 	Of []Ensemble
 
@@ -32,7 +36,7 @@ type Shap struct {
 	base    []float64
 	trees   [][]shapTree
 	members []string
-	scratch int // floats that a row takes
+	size    shapSize
 }
 
 // Ensemble is the trees of a class, "" where there is one score only.
@@ -53,6 +57,8 @@ type Explained interface {
 	Adds() [][]string
 	// Work is about how many numbers a row takes.
 	Work() int
+	// Bytes is what a batch of n rows takes while it is at work, its output with it.
+	Bytes(n int) int64
 }
 
 // Explain gives the graph one output more, of a kind that is Explained: what the features add to the raw scores that the output score is
@@ -155,9 +161,9 @@ func (k *Shap) Init(in, out []batch.Type) error {
 	if err := wantKind("the output", out[0], batch.Vector); err != nil {
 		return err
 	}
-	k.types, k.in, k.base, k.trees, k.members, k.scratch = in, nil, nil, nil, nil, 0
-	rules := map[int][2][]float64{} // by their points: finding them takes longer than all else
-	at, kept := 0, 0
+	k.types, k.in, k.base, k.trees, k.members, k.size = in, nil, nil, nil, nil, shapSize{}
+	rules := &shapRules{} // finding them takes longer than all else
+	at := 0
 	for _, e := range k.Of {
 		n := len(e.Trees.Levels)
 		if len(e.Trees.Names) == 0 {
@@ -174,10 +180,9 @@ func (k *Shap) Init(in, out []batch.Type) error {
 			s := &trees[t]
 			s.init(&e.Trees.Trees[t], rules)
 			base += s.mean
-			if kept += s.tableSize(); kept <= shapTablesMax {
-				s.table = s.factors(make([]float64, s.tableSize()))
+			if err := k.size.fit(s, 1); err != nil {
+				return fmt.Errorf("tree %d: %w", t, err)
 			}
-			k.scratch = max(k.scratch, s.rowSize()+s.tableSize())
 		}
 		k.base, k.trees = append(k.base, base), append(k.trees, trees)
 	}
@@ -201,14 +206,20 @@ func (k *Shap) Adds() (names [][]string) {
 func (k *Shap) Work() (n int) {
 	for _, trees := range k.trees {
 		for t := range trees {
-			n += trees[t].rowSize()
+			n += trees[t].work()
 		}
 	}
 	return n
 }
 
-// shapTablesMax is how many factors are kept; those of the trees beyond are made again for every block of rows.
-const shapTablesMax = 1 << 20
+// Bytes is the numbers of the rows, those of a block, and a walk's.
+func (k *Shap) Bytes(n int) int64 {
+	wide := 0
+	for _, in := range k.in {
+		wide += in[1] - in[0]
+	}
+	return 8 * (int64(n)*int64(len(k.members)+wide) + 2*shapRows*int64(wide) + k.size.numbers())
+}
 
 // shapMembers are the members of an Explained kind.
 func shapMembers(classes []string, names [][]string) (members []string) {
@@ -229,270 +240,26 @@ func shapMembers(classes []string, names [][]string) (members []string) {
 	return members
 }
 
-// shapTree is a tree with what of its edges does not depend on a row. Edge 2i goes to the left child of node i, 2i+1 to the right one.
-type shapTree struct {
-	*Tree
-	mean  float64    // of the leaves, by the rows of the fit
-	edges []shapEdge // two a node
-	into  []int32    // of each node, the edge that leads to it; -1 of the root
-	t, w  []float64  // points and weights of the integral
-	table []float64  // factors of the edges, if they are kept
-}
-
-type shapEdge struct {
-	before int32   // the nearest edge above by the same feature, -1 if none
-	share  float64 // of the node's rows, those that take the edge
-	z, was float64 // the product of share over this and the edges before; that of those before
-}
-
-func (s *shapTree) init(t *Tree, rules map[int][2][]float64) {
-	s.Tree = t
-	n := len(t.Feature)
-	cover := make([]int64, n)
-	of := func(c int32) int64 {
-		if c < 0 {
-			return t.Cover[^c]
-		}
-		return cover[c]
-	}
-	for i := n - 1; i >= 0; i-- {
-		cover[i] = of(t.Left[i]) + of(t.Right[i])
-	}
-	s.edges, s.into = make([]shapEdge, 2*n), make([]int32, n)
-	for i := range n {
-		for side, c := range [2]int32{t.Left[i], t.Right[i]} {
-			e := &s.edges[2*i+side]
-			if e.share = 0.5; cover[i] > 0 { // of a node that no row came to, either side is as good
-				e.share = float64(of(c)) / float64(cover[i])
-			}
-		}
-	}
-	most := s.paths()
-	q := min((most+1)/2, pointsMax)
-	rule, ok := rules[q]
-	if !ok {
-		rule[0], rule[1] = gaussLegendre(q)
-		rules[q] = rule
-	}
-	s.t, s.w = rule[0], rule[1]
-	mean := make([]float64, n)
-	s.mean = t.Leaf[0]
-	for i := n - 1; i >= 0; i-- {
-		sum := 0.0
-		for side, c := range [2]int32{t.Left[i], t.Right[i]} {
-			v := 0.0
-			if c < 0 {
-				v = t.Leaf[^c]
-			} else {
-				v = mean[c]
-			}
-			sum += float64(v * s.edges[2*i+side].share)
-		}
-		mean[i], s.mean = sum, sum
-	}
-}
-
-// pointsMax is how many points the integral has at most: of a path of more than twice as many features it is not exact, but as good as
-// that for thousands of them.
-const pointsMax = 256
-
-// paths goes down all of them, to find of each edge the nearest above by its feature, and gives how many features there are on a path at most.
-func (s *shapTree) paths() (most int) {
-	if len(s.edges) == 0 {
-		return 0
-	}
-	s.into[0] = -1
-	last := map[int32]int32{} // of each feature that is on the path, its last edge
-	const leave = 1 << 31     // marks an edge that the path goes back by
-	todo := []uint32{1, 0}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		i := at &^ leave / 2
-		e, f := &s.edges[at&^leave], s.Feature[i]
-		if at&leave != 0 {
-			if last[f] = e.before; e.before < 0 {
-				delete(last, f)
-			}
-			continue
-		}
-		before, again := last[f]
-		if e.before, e.was = -1, 1; again {
-			e.before, e.was = before, s.edges[before].z
-		}
-		e.z = float64(e.was * e.share)
-		last[f] = int32(at)
-		most = max(most, len(last))
-		todo = append(todo, at|leave)
-		c := s.Left[i]
-		if at%2 == 1 {
-			c = s.Right[i]
-		}
-		if c >= 0 {
-			s.into[c] = int32(at)
-			todo = append(todo, 2*uint32(c)+1, 2*uint32(c))
-		}
-	}
-	return most
-}
-
-// tableSize is how many factors the edges have: four a point.
-func (s *shapTree) tableSize() int { return 4 * len(s.t) * len(s.edges) }
-
-// factors fills a table: of each edge that rows take which took the one before, what it multiplies by on the way down if they take it
-// and if they do not, and on the way up what its leaves' sums count for.
-func (s *shapTree) factors(table []float64) []float64 {
-	q := len(s.t)
-	for i := range s.edges {
-		e := &s.edges[i]
-		f := table[4*q*i : 4*q*(i+1)]
-		for k, t := range s.t {
-			out := 1 - t
-			is, was := t+float64(out*e.z), t+float64(out*e.was)
-			f[k], f[q+k] = is/was, float64(out*e.z)/was
-			before := (1 - e.was) / was
-			f[2*q+k], f[3*q+k] = (1-e.z)/is-before, -1/out-before
-		}
-	}
-	return table
-}
-
-// rowSize is how many floats a row takes: a state and a vector an edge.
-func (s *shapTree) rowSize() int { return (len(s.t) + 1) * len(s.edges) }
-
-// States of an edge for a row: the row does not take one before it by the same feature; it takes those, and not this; it takes this too.
-const (
-	edgeDead = iota
-	edgeCold
-	edgeHot
-)
-
-// add adds what the features of a row do to phi. x are the features as treeFeature has them.
-func (s *shapTree) add(phi, x, table, scratch []float64, levels []int32) {
-	s.down(x, table, scratch, levels)
-	s.up(phi, table, scratch)
-}
-
-// down gives the edges their states and what their factors make on the way down, at a leaf times its value.
-func (s *shapTree) down(x, table, scratch []float64, levels []int32) {
-	q, n := len(s.t), len(s.Feature)
-	state, vecs := scratch[:2*n], scratch[2*n:2*n+2*n*q]
-	for i := range n {
-		from := s.w
-		if e := int(s.into[i]); e >= 0 {
-			from = vecs[e*q : e*q+q]
-		}
-		left := s.left(i, x[s.Feature[i]], levels)
-		for side, c := range [2]int32{s.Left[i], s.Right[i]} {
-			at := 2*i + side
-			e := &s.edges[at]
-			to := vecs[at*q : at*q+q]
-			leaf := 1.0
-			if c < 0 {
-				leaf = s.Leaf[^c]
-			}
-			if e.before >= 0 && state[e.before] != edgeHot {
-				state[at] = edgeDead
-				for k, v := range from {
-					to[k] = v * e.share * leaf
-				}
-				continue
-			}
-			f := table[4*q*at : 4*q*at+2*q]
-			if (side == 0) == left {
-				state[at] = edgeHot
-				f = f[:q]
-			} else {
-				state[at] = edgeCold
-				f = f[q:]
-			}
-			for k, v := range from {
-				to[k] = v * f[k] * leaf
-			}
-		}
-	}
-}
-
-// up sums on the way up.
-func (s *shapTree) up(phi, table, scratch []float64) {
-	q, n := len(s.t), len(s.Feature)
-	state, vecs := scratch[:2*n], scratch[2*n:2*n+2*n*q]
-	for i := n - 1; i >= 0; i-- {
-		sum := 0.0
-		for at := 2 * i; at < 2*i+2; at++ {
-			if state[at] == edgeDead {
-				continue
-			}
-			f := table[4*q*at+2*q : 4*q*at+4*q]
-			if state[at] == edgeHot {
-				f = f[:q]
-			} else {
-				f = f[q:]
-			}
-			for k, v := range vecs[at*q : at*q+q] {
-				sum += float64(v * f[k])
-			}
-		}
-		phi[s.Feature[i]] += sum
-		if e := int(s.into[i]); e >= 0 {
-			to, l, r := vecs[e*q:e*q+q], vecs[2*i*q:2*i*q+q], vecs[(2*i+1)*q:(2*i+1)*q+q]
-			for k := range to {
-				to[k] = l[k] + r[k]
-			}
-		}
-	}
-}
-
-// left says whether a value goes left at node i.
-func (s *shapTree) left(i int, x float64, levels []int32) bool {
-	at := s.Cat[i]
-	if at < 0 {
-		return x <= s.Threshold[i] || x != x && s.MissingLeft[i]
-	}
-	c := int(x)
-	if c >= int(levels[s.Feature[i]]) {
-		return s.MissingLeft[i]
-	}
-	return s.Bits[int(at)+c>>6]>>(c&63)&1 != 0
-}
-
-// shapRows are the rows that go through a tree before the next tree is looked at.
-const shapRows = 256
-
 // Batch takes the rows in blocks, and in a block the trees in their order.
 func (k *Shap) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	o := c.NewVector(n, k.members)
-	scratch := c.Float64s(k.scratch)
+	w := k.size.of(c)
 	member := 0
 	for e := range k.Of {
-		ens := k.Of[e].Trees
+		levels := k.Of[e].Trees.Levels
 		cols := in[k.in[e][0]:k.in[e][1]]
-		values := make([][]float64, len(cols))
-		for j := range cols {
-			values[j] = treeFeature(c, ens.Levels[j], &cols[j])
-		}
 		wide := len(cols)
-		x, phi := c.Float64s(shapRows*wide), c.Float64s(shapRows*wide)
+		values := shapValues(c, levels, cols)
+		x, phi := shapBlockOf(c, wide), shapBlockOf(c, wide)
 		for lo := 0; lo < n; lo += shapRows {
 			rows := min(shapRows, n-lo)
-			for j, v := range values {
-				for i, y := range v[lo : lo+rows] {
-					x[i*wide+j] = y
-				}
-			}
-			clear(phi)
+			x.load(values, lo, rows)
+			clear(phi.at)
 			for t := range k.trees[e] {
-				s := &k.trees[e][t]
-				table, rest := s.tables(scratch)
-				for i := range rows {
-					s.add(phi[i*wide:(i+1)*wide], x[i*wide:(i+1)*wide], table, rest, ens.Levels)
-				}
+				w.add(&k.trees[e][t], shapSums{n: 1, per: 1}, levels, x, phi, wide, 0, rows)
 			}
 			for j := range wide {
-				m := o.Member(member + j)[lo : lo+rows]
-				for i := range m {
-					m[i] = phi[i*wide+j]
-				}
+				copy(o.Member(member + j)[lo:lo+rows], phi.at[j*phi.apart:])
 			}
 		}
 		base := o.Member(member + wide)
@@ -505,15 +272,6 @@ func (k *Shap) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	return nil
 }
 
-// tables are the factors of the edges and what of scratch is left for rows.
-func (s *shapTree) tables(scratch []float64) (table, rest []float64) {
-	if s.table != nil {
-		return s.table, scratch
-	}
-	n := s.tableSize()
-	return s.factors(scratch[:n]), scratch[n:]
-}
-
 // Row takes a row through the trees in their order.
 func (k *Shap) Row(f *Frame, in, out []int) error {
 	phi := f.V[out[0]]
@@ -521,22 +279,15 @@ func (k *Shap) Row(f *Frame, in, out []int) error {
 		phi = make([]float64, len(k.members))
 		f.V[out[0]] = phi
 	}
-	scratch := f.Scratch[out[0]]
-	if len(scratch) != k.scratch+len(in) {
-		scratch = make([]float64, k.scratch+len(in))
-		f.Scratch[out[0]] = scratch
-	}
-	x, scratch := scratch[:len(in)], scratch[len(in):]
+	w, x := k.size.ofRow(f, out[0], len(in))
 	clear(phi)
 	f.Null[out[0]] = false
 	for e := range k.Of {
-		ens := k.Of[e].Trees
+		levels := k.Of[e].Trees.Levels
 		lo, hi := k.in[e][0], k.in[e][1]
-		treeValues(x[lo:hi], f, in[lo:hi], k.types[lo:hi], ens.Levels)
+		treeValues(x[lo:hi], f, in[lo:hi], k.types[lo:hi], levels)
 		for t := range k.trees[e] {
-			s := &k.trees[e][t]
-			table, rest := s.tables(scratch)
-			s.add(phi[:hi-lo], x[lo:hi], table, rest, ens.Levels)
+			w.add(&k.trees[e][t], shapSums{n: 1, per: 1}, levels, shapTable{x[lo:hi], 1}, shapTable{phi, 1}, hi-lo, 0, 1)
 		}
 		phi[hi-lo] = k.base[e]
 		phi = phi[hi-lo+1:]
@@ -627,33 +378,10 @@ func decodeCover(r *canon.Reader, trees []Tree) (names []string) {
 	return names
 }
 
-// gaussLegendre are the points and weights of the rule on 0 to 1 that is exact for polynomials of a degree below 2*q.
-//
-// The points are the roots of Legendre's polynomials, each between two of the polynomial before it: halving the interval finds them
-// to the bit on every machine, which a first guess by a cosine would not.
-func gaussLegendre(q int) (t, w []float64) {
-	roots := []float64{}
-	for n := 1; n <= q; n++ {
-		edges := append(append([]float64{-1}, roots...), 1)
-		next := make([]float64, n)
-		for i := range next {
-			lo, hi := edges[i], edges[i+1]
-			sign, _ := legendre(n, hi)
-			for range 200 {
-				mid := (lo + hi) / 2
-				if mid == lo || mid == hi {
-					break
-				}
-				if p, _ := legendre(n, mid); (p > 0) == (sign > 0) {
-					hi = mid
-				} else {
-					lo = mid
-				}
-			}
-			next[i] = (lo + hi) / 2
-		}
-		roots = next
-	}
+// gaussLegendre are the points and weights of the rule on 0 to 1 that is exact for polynomials of a degree below twice the number of roots, which
+// are those of Legendre's polynomial.
+func gaussLegendre(roots []float64) (t, w []float64) {
+	q := len(roots)
 	t, w = make([]float64, q), make([]float64, q)
 	for i, x := range roots {
 		_, d := legendre(q, x)
@@ -661,6 +389,30 @@ func gaussLegendre(q int) (t, w []float64) {
 		w[i] = 1 / (float64((1-x)*(1+x)) * float64(d*d))
 	}
 	return t, w
+}
+
+// legendreRoots are the roots of Legendre's polynomial of degree n, each between two of the polynomial before it: halving the interval finds them
+// to the bit on every machine, which a first guess by a cosine would not.
+func legendreRoots(n int, before []float64) []float64 {
+	edges := append(append([]float64{-1}, before...), 1)
+	roots := make([]float64, n)
+	for i := range roots {
+		lo, hi := edges[i], edges[i+1]
+		sign, _ := legendre(n, hi)
+		for range 200 {
+			mid := (lo + hi) / 2
+			if mid == lo || mid == hi {
+				break
+			}
+			if p, _ := legendre(n, mid); (p > 0) == (sign > 0) {
+				hi = mid
+			} else {
+				lo = mid
+			}
+		}
+		roots[i] = (lo + hi) / 2
+	}
+	return roots
 }
 
 // legendre is the polynomial of degree n and its derivative at x, which is not -1 or 1 where the derivative is wanted.

@@ -12,7 +12,8 @@ import (
 // rows of the fit. In are the features. Out is a Vector with, for each class, a member a feature and one of the mean probability of the
 // fit's rows, which together are the class's probability but for rounding.
 //
-// A row goes down a tree once, and up once a class, over what leads to leaves that have a share of it: most leaves of a full tree are of one class.
+// A row goes through a tree once for eight classes, over what leads to leaves that have a share of one of them: most leaves of a full tree are of one
+// class.
 type ForestShap struct {
 	Classes []string // as members are named by
 	Forest  *Forest
@@ -21,7 +22,8 @@ type ForestShap struct {
 	base    []float64 // of each class
 	trees   []shapTree
 	members []string
-	scratch int // floats that a row takes
+	sums    []shapSums // the classes, a walk's together
+	size    shapSize
 }
 
 func init() { Register(func() Kind { return &ForestShap{} }) }
@@ -47,25 +49,57 @@ func (k *ForestShap) Init(in, out []batch.Type) error {
 		return fmt.Errorf("%d features of %d classes are %d numbers a row, more than %d", len(in), len(k.Classes), n, forestShapMax)
 	}
 	k.members = shapMembers(k.Classes, k.Adds())
-	k.types, k.base, k.trees, k.scratch = in, make([]float64, len(k.Classes)), make([]shapTree, len(f.Trees)), 0
+	k.types, k.base, k.trees, k.size = in, make([]float64, len(k.Classes)), make([]shapTree, len(f.Trees)), shapSize{}
 	leaves := 0
 	for t := range f.Trees {
 		leaves = max(leaves, len(f.Trees[t].Leaf))
 	}
 	ones := slices.Repeat([]float64{1}, leaves)
-	rules := map[int][2][]float64{}
+	rules, classes := &shapRules{}, len(k.Classes)
+	k.sums = nil
+	for first := 0; first < classes; first += shapSumsMax {
+		k.sums = append(k.sums, shapSums{n: min(shapSumsMax, classes-first), first: first, shares: &f.Shares, per: (classes + 63) / 64})
+	}
 	for t := range f.Trees {
 		tree := f.Trees[t]
 		tree.Leaf = ones[:len(tree.Leaf)] // what a leaf says of a class is asked for on the way up
 		s := &k.trees[t]
 		s.init(&tree, rules)
 		k.means(s, f.Trees[t].Leaf)
-		k.scratch = max(k.scratch, k.rowSize(s)+s.tableSize())
+		s.Tree = &f.Trees[t]
+		k.find(s)
+		if err := k.size.fit(s, min(shapSumsMax, classes)); err != nil {
+			return fmt.Errorf("tree %d: %w", t, err)
+		}
 	}
 	for c := range k.base {
 		k.base[c] /= float64(len(f.Trees))
 	}
 	return nil
+}
+
+// Bytes is the numbers of the rows, those of a block, and a walk's.
+func (k *ForestShap) Bytes(n int) int64 {
+	wide := int64(len(k.types))
+	return 8 * (int64(n)*(int64(len(k.members))+wide) + shapRows*wide + max(forestShapNumbers, int64(len(k.members))) + k.size.numbers())
+}
+
+// find says of each node which classes there are below it.
+func (k *ForestShap) find(s *shapTree) {
+	sh, per := &k.Forest.Shares, int32(k.sums[0].per)
+	s.below = make([]uint64, len(s.Feature))
+	for i := len(s.Feature) - 1; i >= 0; i-- {
+		for _, c := range [2]int32{s.Left[i], s.Right[i]} {
+			if c >= 0 {
+				s.below[i] |= s.below[c]
+				continue
+			}
+			d := int(s.Leaf[^c])
+			for at := sh.At[d]; at < sh.At[d+1]; at++ {
+				s.below[i] |= 1 << (sh.Class[at] / per)
+			}
+		}
+	}
 }
 
 // means adds what a tree says of each class in the mean, by the rows of the fit.
@@ -102,104 +136,42 @@ func (k *ForestShap) Adds() [][]string {
 // Work is a vector an edge on the way down, and on the way up of each class.
 func (k *ForestShap) Work() (n int) {
 	for t := range k.trees {
-		n += k.trees[t].rowSize() * (1 + len(k.Classes))
+		n += k.trees[t].work() * (1 + len(k.Classes))
 	}
 	return n
-}
-
-// rowSize is how many floats a row takes: of each edge a state, whether it leads to a class, and a vector on the way down and on the way up.
-func (k *ForestShap) rowSize(s *shapTree) int { return 2 * (len(s.t) + 1) * len(s.edges) }
-
-// add adds what the features of a row do to phi, whose classes are so far apart. leaf are the places of the leaves' distributions.
-func (k *ForestShap) add(s *shapTree, leaf, phi []float64, apart int, x, table, scratch []float64) {
-	s.down(x, table, scratch, k.Forest.Levels)
-	for class := range k.Classes {
-		k.up(s, leaf, int32(class), phi[class*apart:], table, scratch)
-	}
-}
-
-// up is shapTree.up of a class.
-func (k *ForestShap) up(s *shapTree, leaf []float64, class int32, phi, table, scratch []float64) {
-	q, n := len(s.t), len(s.Feature)
-	size := (q + 1) * 2 * n
-	state, down := scratch[:2*n], scratch[2*n:size]
-	leads, sums := scratch[size:size+2*n], scratch[size+2*n:2*size]
-	for i := n - 1; i >= 0; i-- {
-		var to []float64 // what is summed for the edge that leads here
-		e := int(s.into[i])
-		if e >= 0 {
-			to, leads[e] = sums[e*q:e*q+q], 0
-			clear(to)
-		}
-		adds := 0.0
-		for side, c := range [2]int32{s.Left[i], s.Right[i]} {
-			at := 2*i + side
-			vec, share := sums[at*q:at*q+q], leads[at]
-			if c < 0 {
-				vec, share = down[at*q:at*q+q], k.Forest.Shares.of(int(leaf[^c]), class)
-			}
-			if share == 0 {
-				continue
-			}
-			if e >= 0 {
-				leads[e] = 1
-				for j, v := range vec {
-					to[j] += float64(share * v)
-				}
-			}
-			f := table[4*q*at+2*q : 4*q*at+4*q]
-			switch state[at] {
-			case edgeDead:
-				continue
-			case edgeHot:
-				f = f[:q]
-			default:
-				f = f[q:]
-			}
-			sum := 0.0
-			for j, v := range vec {
-				sum += float64(v * f[j])
-			}
-			adds += float64(share * sum)
-		}
-		phi[s.Feature[i]] += adds
-	}
 }
 
 // forestShapNumbers is about how many numbers the rows at work add up.
 const forestShapNumbers = 1 << 18
 
+// add adds what the features of n rows do to phi, which has so many columns a class.
+func (k *ForestShap) add(w *shapWalk, s *shapTree, x, phi shapTable, columns, n int) {
+	for _, m := range k.sums {
+		of := shapTable{phi.at[m.first*columns*phi.apart:], phi.apart}
+		w.add(s, m, k.Forest.Levels, x, of, columns, 0, n)
+	}
+}
+
 // Batch takes the rows in blocks, and in a block the trees in their order.
 func (k *ForestShap) Batch(c *batch.Ctx, n int, in, out []batch.Column) error {
 	classes, wide := len(k.Classes), len(in)
 	o := c.NewVector(n, k.members)
-	values := make([][]float64, wide)
-	for j := range in {
-		values[j] = treeFeature(c, k.Forest.Levels[j], &in[j])
-	}
+	values := shapValues(c, k.Forest.Levels, in)
 	size := classes * wide
-	block := min(n, shapRows, forestShapNumbers/max(size, 1))
-	x, phi, scratch := c.Float64s(block*wide), c.Float64s(block*size), c.Float64s(k.scratch)
+	block := max(1, min(shapRows, forestShapNumbers/max(size, 1)))
+	w, x, phi := k.size.of(c), shapBlockOf(c, wide), shapTable{c.Float64s(block * size), block}
 	for lo := 0; lo < n; lo += block {
 		rows := min(block, n-lo)
-		for j, v := range values {
-			for i, y := range v[lo : lo+rows] {
-				x[i*wide+j] = y
-			}
-		}
-		clear(phi)
+		x.load(values, lo, rows)
+		clear(phi.at)
 		for t := range k.trees {
-			s := &k.trees[t]
-			table, rest := s.tables(scratch)
-			for i := range rows {
-				k.add(s, k.Forest.Trees[t].Leaf, phi[i*size:(i+1)*size], wide, x[i*wide:(i+1)*wide], table, rest)
-			}
+			k.add(&w, &k.trees[t], x, phi, wide, rows)
 		}
 		for class := range classes {
 			for j := range wide {
-				m := o.Member(class*(wide+1) + j)[lo : lo+rows]
+				m, from := o.Member(class*(wide+1) + j)[lo:lo+rows], phi.at[(class*wide+j)*block:]
 				for i := range m {
-					m[i] = phi[i*size+class*wide+j] / float64(len(k.trees))
+					m[i] = from[i] / float64(len(k.trees))
 				}
 			}
 		}
@@ -222,19 +194,12 @@ func (k *ForestShap) Row(f *Frame, in, out []int) error {
 		phi = make([]float64, len(k.members))
 		f.V[out[0]] = phi
 	}
-	scratch := f.Scratch[out[0]]
-	if len(scratch) != k.scratch+wide {
-		scratch = make([]float64, k.scratch+wide)
-		f.Scratch[out[0]] = scratch
-	}
-	x, scratch := scratch[:wide], scratch[wide:]
+	w, x := k.size.ofRow(f, out[0], wide)
 	f.Null[out[0]] = false
 	treeValues(x, f, in, k.types, k.Forest.Levels)
 	clear(phi)
 	for t := range k.trees {
-		s := &k.trees[t]
-		table, rest := s.tables(scratch)
-		k.add(s, k.Forest.Trees[t].Leaf, phi, wide+1, x, table, rest)
+		k.add(&w, &k.trees[t], shapTable{x, 1}, shapTable{phi, 1}, wide+1, 1)
 	}
 	for class, mean := range k.base {
 		of := phi[class*(wide+1):][:wide+1]

@@ -2,10 +2,12 @@ package program
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/bits"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -267,8 +269,10 @@ func TestExplainSharesTrees(t *testing.T) {
 }
 
 func TestGaussLegendre(t *testing.T) {
+	rules := &shapRules{}
 	for _, q := range append(upTo(40), 100, pointsMax) {
-		x, w := gaussLegendre(q)
+		rule := rules.of(q)
+		x, w := rule.t, rule.w
 		for power := range 2 * q {
 			sum := 0.0
 			for i := range x {
@@ -437,79 +441,159 @@ func TestShapMembers(t *testing.T) {
 // A path of very many features is gone down once: each edge must not look for the one before it all the way up.
 func TestShapOfALongPath(t *testing.T) {
 	const n = 200_000
-	tree := Tree{Leaf: make([]float64, n+1), Cover: slices.Repeat([]int64{1}, n+1)}
-	for i := range int32(n) {
-		tree.Feature, tree.Threshold, tree.Left, tree.Right = append(tree.Feature, i), append(tree.Threshold, 0), append(tree.Left, ^i), append(tree.Right, i+1)
-	}
-	tree.Right[n-1] = ^n
+	tree := chain(n, n)
 	tree.Feature[n-1] = 7 // an edge far above is the one before it
-	rule := [2][]float64{{0.5}, {1}}
 	var s shapTree
 	start := time.Now()
-	s.init(&tree, map[int][2][]float64{pointsMax: rule})
+	s.init(&tree, &shapRules{rules: slices.Repeat([]shapRule{{t: make([]float64, pointsMax)}}, pointsMax)})
 	if d := time.Since(start); d > 5*time.Second { // it takes 0.1 s, and took minutes
 		t.Errorf("%v", d)
 	}
-	if e := s.edges[2*(n-1)]; e.before != 15 || e.was != s.edges[15].z || s.edges[2*(n-2)].before != -1 {
-		t.Errorf("%+v", e)
+	if e := s.edges[2*(n-1)]; s.levels != n || e.before != 7 || e.was != s.edges[15].share || s.edges[2*(n-2)].before != -1 {
+		t.Errorf("%d levels, %+v", s.levels, e)
 	}
-}
-
-// Factors that are kept and factors that are made for each batch are the same.
-func TestShapTables(t *testing.T) {
-	r := rand.New(rand.NewPCG(4, 4))
-	k := &Shap{Of: []Ensemble{{Trees: &Trees{Levels: []int32{0, 0}, Names: names(2), Trees: []Tree{coveredTree(r, 200, []int32{0, 0})}}}}}
-	g := One(k, named("x", typesOf(batch.Float64, batch.Float64)), []Named{{"p", batch.T(batch.Vector)}})
-	cols := []batch.Column{lawColumn(r, batch.T(batch.Float64), true), lawColumn(r, batch.T(batch.Float64), true)}
-	want := lawBatch(t, apart(g, 3), lawSize, cols)
-	if k.trees[0][0].table == nil {
-		t.Fatal("the factors are not kept")
+	if err := new(shapSize).fit(&s, 1); err == nil {
+		t.Error("it is not refused")
 	}
-	k.trees[0][0].table = nil
-	lawSame(t, "factors that are not kept", lawBatch(t, apart(g, 3), lawSize, cols), want)
 }
 
 func BenchmarkShap(b *testing.B) {
 	const n, features = 1024, 20
-	r := rand.New(rand.NewPCG(1, 1))
+	for _, size := range [][2]int{{31, 100}, {255, 100}, {31, 1000}, {255, 1000}} {
+		r := rand.New(rand.NewPCG(1, 1))
+		k := &Trees{Levels: make([]int32, features)}
+		cols := make([]batch.Column, features)
+		for j := range cols {
+			v := make([]float64, n)
+			for i := range v {
+				v[i] = r.NormFloat64()
+			}
+			cols[j] = batch.OfFloat64s(v)
+			k.Names = append(k.Names, string(rune('a'+j)))
+		}
+		for range size[1] {
+			t := coveredTree(r, size[0], k.Levels)
+			for i := range t.Threshold {
+				t.Threshold[i] = r.NormFloat64()
+			}
+			k.Trees = append(k.Trees, t)
+		}
+		g := One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", repeat(batch.T(batch.Float64), features)), []Named{{"p", batch.T(batch.Vector)}})
+		name := fmt.Sprintf("%d/%d", size[0], size[1])
+		b.Run("batch/"+name, func(b *testing.B) {
+			c := &batch.Ctx{}
+			for b.Loop() {
+				c.Reset()
+				if _, err := g.Batch(c, 256, cols); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(256*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+		})
+		b.Run("row/"+name, func(b *testing.B) {
+			f, i := g.Frame(), 0
+			b.ReportAllocs()
+			for b.Loop() {
+				for j, p := range g.In {
+					f.SetRow(p.Slot, &cols[j], i%n)
+				}
+				if err := g.Row(f); err != nil {
+					b.Fatal(err)
+				}
+				i++
+			}
+		})
+	}
+}
+
+// A row alone, rows in blocks that are not whole, and rows through a tree that is too deep for calls have the same bits.
+func TestShapWalks(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	levels := []int32{0, 0, 70}
+	in := typesOf(batch.Float64, batch.Float64, batch.Int64)
+	deep := chain(2*shapOneLevels, 2)
+	for i := range deep.Leaf {
+		deep.Leaf[i], deep.Threshold[max(i-1, 0)] = r.NormFloat64(), r.NormFloat64()-1
+	}
+	for _, tree := range []Tree{coveredTree(r, 200, levels), deep} {
+		k := &Trees{Levels: levels, Names: names(3), Trees: []Tree{tree, coveredTree(r, 2, levels)}}
+		g := apart(One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", in), []Named{{"p", batch.T(batch.Vector)}}), 4)
+		var cols []batch.Column
+		for _, ty := range in {
+			cols = append(cols, lawColumn(r, ty, true))
+		}
+		want := lawBatch(t, g, lawSize, cols)
+		for _, n := range []int{1, 2, shapBlock - 1, shapBlock, shapBlock + 1, 40} {
+			var part []batch.Column
+			for _, c := range cols {
+				part = append(part, c.Slice(nil, 0, n))
+			}
+			out := lawBatch(t, g, n, part)
+			for j := range out {
+				lawSame(t, "a part of the rows", out[j:j+1], []batch.Column{want[j].Slice(nil, 0, n)})
+			}
+		}
+		laws(t, g, cols)
+	}
+}
+
+// What a file of trees takes when it is read is in proportion to its bytes, whatever the paths are: here chains of ever more features, each with a
+// rule of its own.
+func TestShapReadsInProportion(t *testing.T) {
+	const features = 80
+	in := repeat(batch.T(batch.Float64), features)
 	k := &Trees{Levels: make([]int32, features)}
-	cols := make([]batch.Column, features)
-	for j := range cols {
-		v := make([]float64, n)
-		for i := range v {
-			v[i] = r.NormFloat64()
-		}
-		cols[j] = batch.OfFloat64s(v)
-		k.Names = append(k.Names, string(rune('a'+j)))
+	for j := range features {
+		k.Names = append(k.Names, strings.Repeat("x", j+1))
 	}
-	for range 100 {
-		t := coveredTree(r, 31, k.Levels)
-		for i := range t.Threshold {
-			t.Threshold[i] = r.NormFloat64()
-		}
-		k.Trees = append(k.Trees, t)
+	for n := 1; n <= features; n++ {
+		k.Trees = append(k.Trees, chain(4*n, n))
 	}
-	g := One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", repeat(batch.T(batch.Float64), features)), []Named{{"p", batch.T(batch.Vector)}})
-	b.Run("batch", func(b *testing.B) {
-		c := &batch.Ctx{}
-		for b.Loop() {
-			c.Reset()
-			if _, err := g.Batch(c, n, cols); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
-	})
-	b.Run("row", func(b *testing.B) {
-		f, i := g.Frame(), 0
-		for b.Loop() {
-			for j, p := range g.In {
-				f.SetRow(p.Slot, &cols[j], i%n)
-			}
+	data := One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", in), []Named{{"p", batch.T(batch.Vector)}}).Marshal()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	g, err := Unmarshal(data)
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; err != nil || got > 1<<20+20*uint64(len(data)) {
+		t.Errorf("%d bytes of input took %d of memory, error %v", len(data), got, err)
+	}
+	if z := g.Nodes[0].Kind.(*Shap).size; z.floats > 4*features*(9*features/2+1) {
+		t.Errorf("a worker takes %d numbers", z.floats)
+	}
+	long := One(&Shap{Of: []Ensemble{{Trees: &Trees{Levels: k.Levels, Names: k.Names, Trees: []Tree{chain(100, features)}}}}}, named("x", in), []Named{{"p", batch.T(batch.Vector)}})
+	long.Nodes[0].Kind.(*Shap).Of[0].Trees.Trees[0] = chain(20_000, features)
+	if _, err := Unmarshal(long.Marshal()); err == nil || !strings.Contains(err.Error(), "numbers to explain") {
+		t.Errorf("a path of 20,000 splits: %v", err)
+	}
+}
+
+// chain is a tree whose left children are leaves, by so many features in turn.
+func chain(nodes, features int) Tree {
+	t := Tree{Leaf: make([]float64, nodes+1), Cover: slices.Repeat([]int64{1}, nodes+1)}
+	for i := range int32(nodes) {
+		t.Feature, t.Threshold, t.Cat = append(t.Feature, i%int32(features)), append(t.Threshold, 0), append(t.Cat, -1)
+		t.Left, t.Right, t.MissingLeft = append(t.Left, ^i), append(t.Right, i+1), append(t.MissingLeft, false)
+	}
+	t.Right[nodes-1] = ^int32(nodes)
+	return t
+}
+
+// A row takes no memory once the frame has what it needs.
+func TestShapRowTakesNoMemory(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	in := typesOf(batch.Float64, batch.Float64)
+	levels := []int32{0, 0}
+	k := &Trees{Levels: levels, Names: names(2), Trees: []Tree{coveredTree(r, 30, levels), chain(2*shapOneLevels, 2)}}
+	p := []Named{{"p", batch.T(batch.Vector)}}
+	for _, g := range []Graph{One(&Shap{Of: []Ensemble{{Trees: k}}}, named("x", in), p),
+		One(&ForestShap{Classes: []string{"a", "b"}, Forest: coveredForest(r, []int{30}, levels, 2)}, named("x", in), p)} {
+		f := g.Frame()
+		if n := testing.AllocsPerRun(20, func() {
 			if err := g.Row(f); err != nil {
-				b.Fatal(err)
+				t.Fatal(err)
 			}
-			i++
+		}); n != 0 {
+			t.Errorf("%v allocations a row", n)
 		}
-	})
+	}
 }

@@ -37,7 +37,7 @@ const extraTrees = "extra_trees"
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.forest", Version: 3, New: func() operators.Op { return &Operator{} },
+		Name: "train.forest", Version: 4, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits a random forest, or extremely randomised trees, for classification or regression. Rows are weighted by task.weight. Each " +
 			"tree grows by itself on rows and columns drawn for it, and the forest gives the mean of their leaves. Strings are learnt as categories " +
 			"and need no encoding: each tree orders them by the mean label of its rows, or by the first principal component of their classes. " +

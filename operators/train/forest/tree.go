@@ -28,7 +28,7 @@ type Tree struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.tree", Version: 3, New: func() operators.Op { return &Tree{} },
+		Name: "train.tree", Version: 4, New: func() operators.Op { return &Tree{} },
 		Doc: "Fits one decision tree, for classification or regression. Rows are weighted by task.weight. People can read one tree: the " +
 			"report lists its rules where they are few. Strings are learnt as categories and need no encoding, missing values need no filling; values " +
 			"that train rows do not have count as missing.",

@@ -44,7 +44,7 @@ type EarlyStop struct {
 
 func init() {
 	operators.Register(operators.Spec{
-		Name: "train.gbdt", Version: 6, New: func() operators.Op { return &Operator{} },
+		Name: "train.gbdt", Version: 7, New: func() operators.Op { return &Operator{} },
 		Doc: "Fits gradient-boosted trees, for classification, regression or ranking. Rows are weighted by task.weight. Strings are learnt as categories and " +
 			"need no encoding, missing values need no filling; values that train rows do not have count as missing. In a multiclass task every round grows " +
 			"one tree per class, and p, the softmax of their scores, is a vector column with one member per class. A ranking (LambdaMART) learns a score that " +
