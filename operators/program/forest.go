@@ -129,15 +129,6 @@ func (s *Shares) check(classes int) error {
 	return nil
 }
 
-// of is the share of a class in a distribution.
-func (s *Shares) of(distribution int, class int32) float64 {
-	from, to := s.At[distribution], s.At[distribution+1]
-	if at, ok := slices.BinarySearch(s.Class[from:to], class); ok {
-		return s.Share[int(from)+at]
-	}
-	return 0
-}
-
 // tableClasses is for how many classes a table of each is faster than a leaf's distribution, of which most have one class.
 const tableClasses = 8
 
