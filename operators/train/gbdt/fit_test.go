@@ -515,6 +515,32 @@ func TestCategories(t *testing.T) {
 	}
 }
 
+// Two levels of six part from the others, the two of least or of most: a set has half of the levels at most, so that each is a cut from one end
+// of their order alone. And both leaves pay for it.
+func TestCategoriesFromEitherEnd(t *testing.T) {
+	for _, sign := range []float64{1, -1} {
+		d := Data{N: 120, Features: []Feature{{Name: "c", Levels: 6}}}
+		for i := range d.N {
+			level := i % 6
+			d.Features[0].Codes = append(d.Features[0].Codes, int32(level))
+			d.Label = append(d.Label, sign*float64(level/4*9-3)) // the mean is 0
+		}
+		got := predict(fit(t, d, nil, options(Regression, func(o *Options) {
+			o.L2, o.LearningRate, o.MinRows, o.Trees, o.Leaves = 0, 1, 1, 1, 2
+			o.CatOneHot, o.CatSmooth, o.CatMinGroup, o.CatL2 = 1, 1, 1, 10
+		})), d)
+		for i, y := range d.Label {
+			n := 80.0
+			if i%6 >= 4 {
+				n = 40
+			}
+			if want := n * y / (n + 10); math.Abs(got[i]-want) > 1e-6 {
+				t.Fatalf("sign %v, level %d: %v, want %v", sign, i%6, got[i], want)
+			}
+		}
+	}
+}
+
 func TestLimitsHold(t *testing.T) {
 	d := weighted(synth(1, 5000, Binary), 1, (*rand.Rand).Float64)
 	o := options(Binary, func(o *Options) { o.MinRows, o.MinHessian, o.MaxDepth, o.Leaves, o.MinGain = 40, 3, 4, 31, 0.5 })
