@@ -165,14 +165,7 @@ func BenchmarkForestShap(b *testing.B) {
 	const n, features, classes = 256, 20, 5
 	r := rand.New(rand.NewPCG(1, 1))
 	k := coveredForest(r, slices.Repeat([]int{300}, 20), make([]int32, features), classes)
-	cols := make([]batch.Column, features)
-	for j := range cols {
-		v := make([]float64, n)
-		for i := range v {
-			v[i] = r.NormFloat64()
-		}
-		cols[j] = batch.OfFloat64s(v)
-	}
+	cols := normal(r, features, n)
 	g := One(&ForestShap{Classes: k.Members, Forest: k}, named("x", repeat(batch.T(batch.Float64), features)), []Named{{"p", batch.T(batch.Vector)}})
 	c := &batch.Ctx{}
 	for b.Loop() {

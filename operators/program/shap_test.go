@@ -457,18 +457,26 @@ func TestShapOfALongPath(t *testing.T) {
 	}
 }
 
+// normal are columns of normal numbers.
+func normal(r *rand.Rand, columns, rows int) []batch.Column {
+	cols := make([]batch.Column, columns)
+	for j := range cols {
+		v := make([]float64, rows)
+		for i := range v {
+			v[i] = r.NormFloat64()
+		}
+		cols[j] = batch.OfFloat64s(v)
+	}
+	return cols
+}
+
 func BenchmarkShap(b *testing.B) {
 	const n, features = 1024, 20
 	for _, size := range [][2]int{{31, 100}, {255, 100}, {31, 1000}, {255, 1000}} {
 		r := rand.New(rand.NewPCG(1, 1))
 		k := &Trees{Levels: make([]int32, features)}
-		cols := make([]batch.Column, features)
+		cols := normal(r, features, n)
 		for j := range cols {
-			v := make([]float64, n)
-			for i := range v {
-				v[i] = r.NormFloat64()
-			}
-			cols[j] = batch.OfFloat64s(v)
 			k.Names = append(k.Names, string(rune('a'+j)))
 		}
 		for range size[1] {
@@ -490,19 +498,7 @@ func BenchmarkShap(b *testing.B) {
 			}
 			b.ReportMetric(256*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
 		})
-		b.Run("row/"+name, func(b *testing.B) {
-			f, i := g.Frame(), 0
-			b.ReportAllocs()
-			for b.Loop() {
-				for j, p := range g.In {
-					f.SetRow(p.Slot, &cols[j], i%n)
-				}
-				if err := g.Row(f); err != nil {
-					b.Fatal(err)
-				}
-				i++
-			}
-		})
+		b.Run("row/"+name, func(b *testing.B) { benchRows(b, g, cols, n) })
 	}
 }
 

@@ -322,11 +322,11 @@ func (w *shapWalk) block(s *shapTree, m shapSums, levels []int32, x, phi shapTab
 			for i := range n {
 				shapTimes(to[i*q:][:q], from[i*q:][:q], f[state(l, i)*q:][:q])
 			}
-			to2 := l[shapTo]
+			into := l[shapTo]
 			if side == 1 {
-				to2 = uint64(level + 1)
+				into = uint64(level + 1)
 			}
-			enter(level+1, int(child), to2)
+			enter(level+1, int(child), into)
 			level++
 			continue
 		}
@@ -339,12 +339,7 @@ func (w *shapWalk) block(s *shapTree, m shapSums, levels []int32, x, phi shapTab
 			l[shapGot] |= 1 << c
 		}
 		if m.shares == nil {
-			v, first := s.Leaf[^child], l[shapGot] == 0
-			for i := range n {
-				at := state(l, i) * q
-				add[i] += shapLeaf(sums[i*q:][:q], from[i*q:][:q], f[at:][:q], f[3*q+at:][:q], v, first)
-			}
-			l[shapGot] = 1
+			leaf(0, s.Leaf[^child])
 		} else {
 			d := int(s.Leaf[^child])
 			for at := m.shares.At[d]; at < m.shares.At[d+1]; at++ {

@@ -320,9 +320,9 @@ func auc(ctx context.Context, path string) (area float64, n int, err error) {
 
 // accuracy is the share of rows of an array whose class is the one that was predicted.
 func accuracy(ctx context.Context, path string) (share float64, n int, err error) {
-	rows, err := npyScores(ctx, path)
-	if err != nil || len(rows) == 0 {
-		return 0, 0, cmp.Or(err, errNoRows)
+	rows, err := someScores(ctx, path)
+	if err != nil {
+		return 0, 0, err
 	}
 	right := 0
 	for _, r := range rows {
@@ -335,9 +335,9 @@ func accuracy(ctx context.Context, path string) (share float64, n int, err error
 
 // determined is R2 of an array: how much less the predictions are wrong, in squares, than the mean of the labels is.
 func determined(ctx context.Context, path string) (r2 float64, n int, err error) {
-	rows, err := npyScores(ctx, path)
-	if err != nil || len(rows) == 0 {
-		return 0, 0, cmp.Or(err, errNoRows)
+	rows, err := someScores(ctx, path)
+	if err != nil {
+		return 0, 0, err
 	}
 	mean := 0.0
 	for _, r := range rows {
@@ -351,7 +351,14 @@ func determined(ctx context.Context, path string) (r2 float64, n int, err error)
 	return 1 - wrong/spread, len(rows), nil
 }
 
-var errNoRows = errors.New("no rows")
+// someScores are the rows of an array, at least one.
+func someScores(ctx context.Context, path string) ([]scored, error) {
+	rows, err := npyScores(ctx, path)
+	if err == nil && len(rows) == 0 {
+		err = fmt.Errorf("%s: no rows", path)
+	}
+	return rows, err
+}
 
 // scored is a label with its prediction.
 type scored struct{ late, p float64 }
