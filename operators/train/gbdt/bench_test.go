@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/headrace/headrace/testing/race"
 )
 
 func BenchmarkFit(b *testing.B) {
@@ -34,6 +36,9 @@ func TestFlights(t *testing.T) {
 	folder := os.Getenv("HEADRACE_DATA")
 	if folder == "" {
 		t.Skip("HEADRACE_DATA is not set: real data is not fitted")
+	}
+	if race.On {
+		t.Skip("most of it is reading on one goroutine, which shows the race detector nothing")
 	}
 	train, test := flights(t, filepath.Join(folder, "flights-3m.parquet"))
 	o := Defaults()
